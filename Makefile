@@ -1,0 +1,40 @@
+# make demo [ENV=smoke]: everything from nothing to a video with music. Needs Python 3.11 or 3.12 and make only.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint
+
+BIN := .venv/bin
+STAMP := .venv/.setup-done
+ENV ?=
+ARGS ?=
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(STAMP) ## the environment in .venv, from requirements.lock
+
+demo: setup ## the whole flow, then music for one held-out clip; ENV=smoke for a quick one, ENV=paper for the paper's scale
+	$(BIN)/kedro run $(if $(ENV),--env $(ENV))
+	$(BIN)/python -m vmas_pipeline.pipelines.demo $(if $(ENV),--env $(ENV))
+
+test: setup ## the tests; ARGS="-k curation" for some of them
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: setup ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# sync may not keep what the lock does not name, so the project itself is installed after it, each time.
+$(STAMP): requirements.lock pyproject.toml
+	@set -e; [ -x $(BIN)/python ] || { \
+	  for p in python3.11 python3.12 python3 python; do \
+	    if $$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then found=$$p; break; fi; \
+	  done; \
+	  [ -n "$$found" ] || { echo "make setup: needs Python 3.11 or 3.12 with its venv module; none of python3.11, python3.12, python3 is one" >&2; exit 1; }; \
+	  echo "$$found -m venv .venv"; $$found -m venv .venv; }
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --editable .
+	@touch $@
