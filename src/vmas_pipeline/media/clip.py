@@ -1,0 +1,28 @@
+"""What a clip is: the unit of work of every stage."""
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class ClipSpec:
+    """Length, rates and size of a clip."""
+
+    duration_s: float = Field(default=10.0, gt=0)
+    """Length in seconds."""
+    frame_rate: float = Field(default=9.6, gt=0)
+    """Frames per second that the model sees."""
+    frame_size: int = Field(default=224, ge=8)
+    """Side of the square frames in pixels."""
+    sample_rate: int = Field(default=32_000, ge=8_000)
+    """Of the music, in Hz."""
+
+    @property
+    def frames_per_clip(self) -> int:
+        """Number of frames in a clip."""
+        return round(self.duration_s * self.frame_rate)
+
+    @property
+    def samples_per_clip(self) -> int:
+        """Number of audio samples in a clip."""
+        return round(self.duration_s * self.sample_rate)
