@@ -1,0 +1,104 @@
+"""Runs one task a shard, on this machine's cores or on a Ray cluster."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+from tqdm import tqdm
+
+Backend = Literal["ray", "inline"]
+
+Shard = TypeVar("Shard")
+Result = TypeVar("Result")
+
+_OBJECT_STORE_BYTES = 256 * 1024**2
+"""Enough for manifests and reports: tasks read and write their data as files, never through Ray."""
+
+
+def split_into_shards(records: Sequence[Shard], size: int) -> list[Sequence[Shard]]:
+    """Cuts records into shards of `size`; the last may be smaller."""
+    return [records[first : first + size] for first in range(0, len(records), size)]
+
+
+def map_shards(
+    task: Callable[[Shard], Result],
+    shards: Sequence[Shard],
+    *,
+    backend: Backend = "ray",
+    workers: int | None = None,
+    description: str = "",
+) -> Iterator[Result]:
+    """Applies a task to every shard and gives the results in the shards' order, with a progress bar.
+
+    The task catches what fails for one record itself, writes its output atomically and returns early when the output
+    is there: then a killed run goes on where it stopped. It runs in one thread; models it needs are best kept in a
+    `functools.cache` of its module, which lives as long as the worker process.
+
+    Args:
+        task: a function of a module, or a `functools.partial` of one.
+        shards: what to give it, one at a time; small, since it travels.
+        backend: "ray" uses the cluster at RAY_ADDRESS, else a local one that ends with the call; "inline" runs in
+            this process, for tests and debugging.
+        workers: tasks at a time on a local Ray; None takes all cores.
+        description: stands before the progress bar.
+
+    Raises:
+        ValueError: an unknown backend. What the task raises goes through.
+    """
+    if backend == "inline":
+        results = map(task, shards)
+        yield from tqdm(results, total=len(shards), desc=description, unit="shard", disable=not shards)
+    elif backend == "ray":
+        yield from _map_on_ray(task, shards, workers, description)
+    else:
+        raise ValueError(f"backend ({backend!r}) must be 'ray' or 'inline'")
+
+
+def _map_on_ray(
+    task: Callable[[Shard], Result], shards: Sequence[Shard], workers: int | None, description: str
+) -> Iterator[Result]:
+    if not shards:
+        return
+    import ray
+
+    with _connected(workers):
+        remote: Any = ray.remote(num_cpus=1)(_call)
+        function = ray.put(task)
+        waiting = [remote.remote(function, shard) for shard in shards]
+        for reference in tqdm(waiting, desc=description, unit="shard"):
+            try:
+                result = ray.get(reference)
+            except ray.exceptions.RayTaskError as error:
+                raise error.as_instanceof_cause() from None
+            yield result
+
+
+def _call(task: Callable[[Shard], Result], shard: Shard) -> Result:
+    return task(shard)
+
+
+@contextmanager
+def _connected(workers: int | None) -> Iterator[None]:
+    """Joins the Ray that is there, or starts a local one and ends it afterwards."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(logging_level=logging.ERROR)
+    else:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(
+            address="local",
+            num_cpus=workers or os.cpu_count(),
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            logging_level=logging.ERROR,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()
