@@ -1,0 +1,134 @@
+"""Writes synthetic music videos as ordinary files, each with its ground truth beside it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vmas_pipeline.media import whole_file, write_video
+from vmas_pipeline.sample_data.config import SampleDataConfig
+from vmas_pipeline.sample_data.flaws import FLAWS, spoil_content, spoil_file
+from vmas_pipeline.sample_data.genres import GENRES
+from vmas_pipeline.sample_data.synthesis import Synthetic, synthesise
+from vmas_pipeline.scale_out import map_shards, split_into_shards
+
+LICENCE = "CC0-1.0 (synthetic)"
+
+_MADE_BY = 1
+"""Rises when the same settings would give other films, so that old ones are written anew."""
+
+
+_FLAWED_FROM = 1_000_000
+"""Numbers of flawed films start here, far from those of sound ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One film to write."""
+
+    name: str  # without ending
+    number: int  # what its seed and genre follow from
+    flaw: str | None  # None: a sound film
+
+
+def write_sample_data(config: SampleDataConfig, folder: Path) -> Path:
+    """Writes the films and their sidecars (`NAME.info.json`, as yt-dlp names them).
+
+    Films that are there with the same settings stay untouched, so a killed run goes on; films of other settings are
+    replaced or removed. A sidecar is written after its film: a film without one is not finished.
+
+    Args:
+        config: how many and how.
+        folder: holds nothing else.
+
+    Returns:
+        The folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    films, recipe = list(_planned(config)), _recipe(config)
+    _remove_others(folder, {film.name for film in films})
+    missing = [film for film in films if not _is_written(folder, film, recipe)]
+    shards = split_into_shards(missing, config.films_per_shard)
+    task = partial(_write_films, config, folder)
+    for _ in map_shards(task, shards, backend=config.backend, workers=config.workers, description="sample data"):
+        pass
+    return folder
+
+
+def _planned(config: SampleDataConfig) -> Iterator[Film]:
+    """Sound films first, by name too: of two equal files, curation keeps the first."""
+    for number in range(config.videos):
+        yield Film(name=f"{number:06d}", number=number, flaw=None)
+    for kind, flaw in enumerate(FLAWS):
+        for index in range(config.flawed):
+            number = index if flaw == "duplicate" else _FLAWED_FROM + 1_000 * kind + index
+            if flaw != "duplicate" or number < config.videos:
+                yield Film(name=f"flawed-{flaw}-{index:03d}", number=number, flaw=flaw)
+
+
+def _recipe(config: SampleDataConfig) -> str:
+    """Names everything that a film's content depends on, besides its number and flaw."""
+    parts = (_MADE_BY, config.seed, config.duration_s, config.frame_rate, config.size, config.sample_rate)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _write_films(config: SampleDataConfig, folder: Path, films: list[Film]) -> int:
+    for film in films:
+        _write_film(config, folder, film)
+    return len(films)
+
+
+def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
+    seed = config.seed * 1_000_000_007 + film.number
+    content = synthesise(
+        seed,
+        GENRES[film.number % len(GENRES)].name,
+        duration_s=config.duration_s,
+        frame_rate=config.frame_rate,
+        size=config.size,
+        sample_rate=config.sample_rate,
+    )
+    if film.flaw:
+        content = spoil_content(film.flaw, content, config.frame_rate, config.sample_rate, seed)
+    with whole_file(folder / f"{film.name}.mp4") as path:
+        waveform = None if film.flaw == "no_audio" else content.waveform[None]
+        write_video(path, content.frames, config.frame_rate, waveform, config.sample_rate)
+        if film.flaw:
+            spoil_file(film.flaw, path, seed)
+    with whole_file(folder / f"{film.name}.info.json") as path:
+        path.write_text(json.dumps(_sidecar(film, content, _recipe(config)), indent=1), encoding="utf-8")
+
+
+def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
+    return {
+        "title": f"Synthetic {content.genre} {film.number}",
+        "genre": content.genre,
+        "license": LICENCE,
+        "synthetic": {
+            "recipe": recipe,
+            "flaw": film.flaw,
+            "beats_s": content.beats_s.round(4).tolist(),
+            "events_s": content.events_s.round(4).tolist(),
+            "audio_events_s": content.audio_events_s.round(4).tolist(),
+            "video_events_s": content.video_events_s.round(4).tolist(),
+        },
+    }
+
+
+def _is_written(folder: Path, film: Film, recipe: str) -> bool:
+    sidecar = folder / f"{film.name}.info.json"
+    if not (sidecar.is_file() and (folder / f"{film.name}.mp4").is_file()):
+        return False
+    return bool(json.loads(sidecar.read_text(encoding="utf-8"))["synthetic"]["recipe"] == recipe)
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Removes the films that other settings left behind."""
+    for sidecar in folder.glob("*.info.json"):
+        name = sidecar.name.removesuffix(".info.json")
+        if name not in names and "synthetic" in json.loads(sidecar.read_text(encoding="utf-8")):
+            (folder / f"{name}.mp4").unlink(missing_ok=True)
+            sidecar.unlink()

@@ -1,0 +1,91 @@
+import librosa
+import numpy as np
+import pytest
+
+from vmas_pipeline.sample_data.genres import GENRES
+from vmas_pipeline.sample_data.synthesis import Synthetic, synthesise
+
+FRAME_RATE = 9.6
+
+
+def small(seed: int, genre: str | None = None) -> Synthetic:
+    return synthesise(seed, genre, duration_s=5, frame_rate=FRAME_RATE, size=32)
+
+
+def seen_peaks(frames: np.ndarray) -> np.ndarray:
+    """embedded-default.md's rule: frame difference above its median, highest of +-2, above a quarter of the maximum."""
+    change = np.abs(np.diff(frames.astype(float), axis=0)).mean((1, 2, 3))
+    change -= np.median(change)
+    padded = np.pad(change, 2, constant_values=-np.inf)
+    highest = np.lib.stride_tricks.sliding_window_view(padded, 5).max(1)
+    return (np.flatnonzero((change == highest) & (change > 0.25 * change.max())) + 0.5) / FRAME_RATE
+
+
+def alignment(onsets: np.ndarray, peaks: np.ndarray) -> float:
+    free, matched = list(peaks), 0
+    for onset in onsets:
+        near = [peak for peak in free if abs(peak - onset) <= 1 / FRAME_RATE]
+        if near:
+            free.remove(min(near, key=lambda peak: abs(peak - onset)))
+            matched += 1
+    return matched / max(1, len(onsets) + len(peaks) - matched)
+
+
+def test_the_same_seed_gives_the_same_film() -> None:
+    first, second = small(5), small(5)
+    np.testing.assert_array_equal(first.frames, second.frames)
+    np.testing.assert_array_equal(first.waveform, second.waveform)
+    assert not np.array_equal(first.waveform, small(6).waveform)
+
+
+def test_shapes_types_and_ranges() -> None:
+    film = synthesise(0, duration_s=2, frame_rate=24, size=64)
+    assert (film.frames.shape, film.frames.dtype) == ((48, 64, 64, 3), np.uint8)
+    assert (film.waveform.shape, film.waveform.dtype) == ((32_000,), np.float32)
+    assert 0.05 < np.abs(film.waveform).max() <= 1
+
+
+def test_events_do_not_depend_on_rates_and_sizes() -> None:
+    coarse, fine = small(7), synthesise(7, duration_s=5, frame_rate=48, size=64, sample_rate=44_100)
+    np.testing.assert_array_equal(coarse.audio_events_s, fine.audio_events_s)
+    np.testing.assert_array_equal(coarse.video_events_s, fine.video_events_s)
+    assert np.abs(fine.frames[::5, ::2, ::2].astype(int) - coarse.frames).mean() < 6
+
+
+def test_beats_and_events_follow_their_chances() -> None:
+    films = [small(seed) for seed in range(60)]
+    periods = np.concatenate([np.diff(film.beats_s) for film in films])
+    assert periods.min() >= 0.45 and periods.max() <= 0.8
+    beats = sum(len(film.beats_s) for film in films)
+    assert sum(len(film.events_s) for film in films) / beats == pytest.approx(0.60, abs=0.08)
+    assert sum(len(film.audio_events_s) for film in films) / beats == pytest.approx(0.68, abs=0.08)
+    assert sum(len(film.video_events_s) for film in films) / beats == pytest.approx(0.65, abs=0.08)
+    for film in films:
+        np.testing.assert_array_equal(film.events_s, np.intersect1d(film.audio_events_s, film.video_events_s))
+
+
+def test_genres_look_and_sound_apart() -> None:
+    films = [small(1, genre.name) for genre in GENRES]
+    assert [film.genre for film in films] == [genre.name for genre in GENRES]
+    grounds = {tuple(np.median(film.frames, axis=(0, 1, 2)) // 32) for film in films}
+    assert len(grounds) == len(GENRES)
+
+
+def test_picture_and_music_align_and_a_wrong_pairing_does_not() -> None:
+    films = [small(seed) for seed in range(40)]
+    peaks = [seen_peaks(film.frames) for film in films]
+    onsets = [librosa.onset.onset_detect(y=film.waveform, sr=16_000, hop_length=256, units="time") for film in films]
+    true = np.mean([alignment(*pair) for pair in zip(onsets, peaks)])
+    shuffled = np.mean([alignment(*pair) for pair in zip(onsets, peaks[1:] + peaks[:1])])
+    assert true > 0.75
+    assert shuffled < 0.2
+
+
+def test_an_unknown_genre_is_named_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"genre \('polka'\) is unknown: choose one of ambient, chiptune"):
+        synthesise(0, "polka")
+
+
+def test_a_length_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"duration_s \(0\) must be positive"):
+        synthesise(0, duration_s=0)

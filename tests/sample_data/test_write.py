@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from vmas_pipeline.media import MediaError, probe, read_audio, read_frames
+from vmas_pipeline.media.probe import check_whole
+from vmas_pipeline.sample_data.config import SampleDataConfig
+from vmas_pipeline.sample_data.synthesis import synthesise
+from vmas_pipeline.sample_data.write import write_sample_data
+
+SMALL = {"videos": 3, "flawed": 1, "duration_s": 2.0, "size": 32, "backend": "inline"}
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample_data(SampleDataConfig(**SMALL), tmp_path_factory.mktemp("films"))
+
+
+def sidecar(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.info.json").read_text())
+
+
+def state(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_a_film_is_what_was_synthesised(films: Path) -> None:
+    told = sidecar(films, "000001")
+    expected = synthesise(1, told["genre"], duration_s=2, size=32)
+    assert told["license"].startswith("CC0-1.0")
+    assert told["synthetic"]["flaw"] is None
+    np.testing.assert_allclose(told["synthetic"]["events_s"], expected.events_s, atol=1e-4)
+    picture = read_frames(films / "000001.mp4", frame_rate=24, size=32)
+    assert np.abs(picture.astype(int) - expected.frames).mean() < 8
+    heard = read_audio(films / "000001.mp4", sample_rate=16_000, duration_s=2)[0]
+    assert np.corrcoef(heard, expected.waveform)[0, 1] > 0.95
+
+
+def test_every_flaw_is_there(films: Path) -> None:
+    flaws = {path.name.split("-")[1] for path in films.glob("flawed-*.mp4")}
+    assert flaws == {
+        "still_picture", "no_audio", "truncated", "unreadable", "vocals", "duplicate", "too_short", "silent"
+    }  # fmt: skip
+    assert sidecar(films, "flawed-silent-000")["synthetic"]["flaw"] == "silent"
+
+
+def test_flawed_files_have_their_flaws(films: Path) -> None:
+    def film(flaw: str) -> Path:
+        return films / f"flawed-{flaw}-000.mp4"
+
+    still = read_frames(film("still_picture"), frame_rate=8, size=32)
+    assert np.abs(still.astype(int) - still[0]).max() < 8
+    assert probe(film("no_audio")).audio_codec is None
+    assert probe(film("too_short")).duration_s == pytest.approx(1.5, abs=0.05)
+    assert np.abs(read_audio(film("silent"), sample_rate=16_000)).max() < 1e-3
+    assert film("duplicate").read_bytes() == (films / "000000.mp4").read_bytes()
+    with pytest.raises(MediaError, match="truncated"):
+        check_whole(film("truncated"))
+    with pytest.raises(MediaError, match="cannot be read as a film"):
+        probe(film("unreadable"))
+
+
+def test_a_second_run_writes_only_what_is_missing(tmp_path: Path) -> None:
+    config = SampleDataConfig(**SMALL | {"flawed": 0})
+    write_sample_data(config, tmp_path)
+    before = state(tmp_path)
+    (tmp_path / "000001.info.json").unlink()  # as if killed between film and sidecar
+    write_sample_data(config, tmp_path)
+    after = state(tmp_path)
+    assert {name for name in before if before[name] != after[name]} == {"000001.mp4", "000001.info.json"}
+
+
+def test_other_settings_replace_old_films_and_leave_strangers_alone(tmp_path: Path) -> None:
+    config = {"videos": 2, "flawed": 0, "duration_s": 2.0, "size": 32, "backend": "inline"}
+    write_sample_data(SampleDataConfig(**config), tmp_path)
+    (tmp_path / "mine.mp4").write_bytes(b"mine")
+    (tmp_path / "mine.info.json").write_text("{}")
+    old = (tmp_path / "000000.mp4").read_bytes()
+    write_sample_data(SampleDataConfig(**config | {"videos": 1, "seed": 1}), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["000000.mp4", "mine.mp4"]
+    assert (tmp_path / "000000.mp4").read_bytes() != old
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    with pytest.raises(ValidationError, match="vidoes"):
+        SampleDataConfig(vidoes=3)
