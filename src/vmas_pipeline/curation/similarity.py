@@ -1,0 +1,108 @@
+"""How much the frames of a film resemble each other: the paper's filter of still pictures and slide shows."""
+
+# T frames, D width of an embedding
+
+import functools
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from vmas_pipeline.curation.config import SimilarityConfig
+from vmas_pipeline.media import read_frames
+
+_THUMBNAIL = 16
+_FLAT = 4.0
+"""Weight of the constant part, in grey levels a pixel: frames flatter than this count as the same."""
+
+_SEEK_FROM_S = 10.0
+"""Frames further apart than this are looked up one by one; nearer ones are read in one pass."""
+
+
+def film_similarity(path: Path, duration_s: float, config: SimilarityConfig) -> float:
+    """Mean pairwise cosine of a film's frame embeddings: 1 for a still picture.
+
+    Args:
+        path: the film.
+        duration_s: its length.
+        config: how many frames, and the embedding.
+
+    Raises:
+        MediaError: its frames cannot be decoded.
+        ValueError: CLIP's weights are missing.
+    """
+    if config.embedding == "clip":
+        frames = sample_frames(path, duration_s, config.frames, size=224)
+        return mean_pairwise_cosine(clip_features(frames, config.clip_model, config.clip_weights))
+    return mean_pairwise_cosine(thumbnails(sample_frames(path, duration_s, config.frames, size=_THUMBNAIL)))
+
+
+def sample_frames(path: Path, duration_s: float, count: int, *, size: int) -> np.ndarray:
+    """The frames in the middle of `count` equal parts of a film: uint8 [T, size, size, 3]."""
+    step_s = duration_s / count
+    if step_s <= _SEEK_FROM_S:
+        return read_frames(path, frame_rate=1 / step_s, size=size, start_s=step_s / 2, frames=count)
+    starts = (np.arange(count) + 0.5) * step_s
+    return np.concatenate([read_frames(path, frame_rate=1, size=size, start_s=start, frames=1) for start in starts])
+
+
+def mean_pairwise_cosine(embeddings: np.ndarray) -> float:
+    """Mean cosine over all pairs of different rows of [T, D]; 1 for a single row."""
+    count = len(embeddings)
+    if count == 1:
+        return 1.0
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    # the squared length of the sum holds every pair twice and every row with itself once
+    return float((np.square(unit.sum(axis=0)).sum() - count) / (count * (count - 1)))
+
+
+def thumbnails(frames: np.ndarray) -> np.ndarray:
+    """Grey pictures without their mean brightness, so that light and dark films are judged alike.
+
+    A small constant stands beside the pixels: it makes frames without any picture, black ones for instance, equal.
+
+    Args:
+        frames: uint8 [T, H, W, 3].
+
+    Returns:
+        float64 [T, H * W + 1].
+    """
+    grey = frames.astype(np.float64).mean(axis=3).reshape(len(frames), -1)
+    constant = np.full((len(frames), 1), _FLAT * np.sqrt(grey.shape[1]))
+    return np.concatenate([grey - grey.mean(axis=1, keepdims=True), constant], axis=1)
+
+
+def clip_features(frames: np.ndarray, model_name: str, weights: Path | None) -> np.ndarray:
+    """CLIP's image features of frames uint8 [T, 224, 224, 3]: float32 [T, D]."""
+    import torch
+
+    model, mean, std = _load_clip(model_name, weights)
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255  # [T, 3, H, W]
+    with torch.inference_mode():
+        return model((pixels - mean) / std).numpy()
+
+
+@functools.cache
+def _load_clip(model_name: str, weights: Path | None):  # type: ignore[no-untyped-def]  # torch is imported late
+    """The image tower with its projection, and the mean and deviation of its pixels; kept by the worker.
+
+    Raises:
+        ValueError: the weights are not where the configuration says, or cannot be fetched.
+    """
+    import timm
+    import torch
+
+    way_out = (
+        f"CLIP's image tower needs weights: put model.safetensors of huggingface.co/timm/{model_name} on this machine "
+        "and name it in curation.similarity.clip_weights, or set curation.similarity.embedding: thumbnails"
+    )
+    if weights is not None and not weights.is_file():
+        raise ValueError(f"{way_out} (clip_weights is {weights}: no such file)")
+    overlay = {"file": str(weights)} if weights else None
+    try:
+        model = timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay=overlay)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{way_out} ({error})") from error
+    config = cast(dict[str, Any], model.pretrained_cfg)
+    mean, std = (torch.tensor(config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    return model.eval(), mean, std

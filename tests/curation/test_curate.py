@@ -1,0 +1,91 @@
+"""The whole of curation, on real files with every flaw."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vmas_pipeline.curation import Curated, CurationConfig, curate
+from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
+from vmas_pipeline.curation.curate import COLUMNS, REJECTED
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.sample_data.config import SampleDataConfig
+from vmas_pipeline.sample_data.write import write_sample_data
+
+CLIP = ClipSpec(duration_s=3.0, frame_rate=9.6, frame_size=32, sample_rate=16_000)
+CONFIG = CurationConfig(backend="inline", sources_per_shard=5)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    sample = SampleDataConfig(videos=4, flawed=1, duration_s=6.0, size=32, backend="inline")
+    write_sample_data(sample, folder / "synthetic")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def curated(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curate(CONFIG, CLIP, raw, tmp_path_factory.mktemp("curated"))
+
+
+def test_sound_films_become_clips_with_all_that_is_known(curated: Curated) -> None:
+    manifest = curated.manifest
+    assert list(manifest.columns) == list(COLUMNS)
+    assert len(manifest) == 8 and manifest["clip_id"].is_monotonic_increasing
+    row = manifest.iloc[1]
+    assert row["clip_id"] == f"{row['source_id']}-00003000"
+    assert (row["start_s"], row["duration_s"], row["width"], row["video_codec"]) == (3.0, 3.0, 32, "h264")
+    assert row["licence"] == "CC0-1.0 (synthetic)"
+    assert row["audio_path"] == row["source_path"] and Path(row["source_path"]).is_file()
+    assert manifest["similarity"].between(-1, 0.7).all() and (manifest["vocal_score"] < 0.15).all()
+    assert set(manifest["split"]) == {"train", "validation", "test"}
+    assert (manifest.groupby("source_id")["split"].nunique() == 1).all()
+
+
+def test_every_flaw_is_refused_for_its_own_reason(curated: Curated) -> None:
+    rejected = curated.rejected
+    assert list(rejected.columns) == list(REJECTED)
+    for row in rejected.itertuples():
+        assert row.reason == Path(row.source_path).name.split("-")[1], row.detail
+        assert Path(row.source_path).name in row.detail
+    once = dict.fromkeys(("still_picture", "no_audio", "truncated", "unreadable", "duplicate", "too_short"), 1)
+    assert Counter(rejected["reason"]) == once | {"silent": 2, "vocals": 2}  # by the clip
+    assert rejected["clip_id"].notna().sum() == 4
+
+
+def test_a_second_run_inspects_only_what_changed(raw: Path, tmp_path: Path) -> None:
+    films, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(raw, films)
+    before = curate(CONFIG, CLIP, films, out)
+    shards = {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir()}
+    shutil.copy(films / "synthetic" / "000000.mp4", films / "synthetic" / "zz.mp4")
+    after = curate(CONFIG, CLIP, films, out)
+    assert after.manifest["clip_id"].tolist() == before.manifest["clip_id"].tolist()
+    assert len(after.rejected) == len(before.rejected) + 1
+    kept = {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir() if path in shards}
+    assert len(kept) == 2 and all(shards[path] == time for path, time in kept.items())
+
+
+def test_other_settings_judge_anew(raw: Path, tmp_path: Path) -> None:
+    curate(CONFIG, CLIP, raw, tmp_path)
+    lenient = CurationConfig(
+        similarity=SimilarityConfig(maximum=2.0), vocals=VocalsConfig(policy="keep"), backend="inline"
+    )
+    reasons = set(curate(lenient, CLIP, raw, tmp_path).rejected["reason"])
+    assert not reasons & {"vocals", "still_picture"} and "too_short" in reasons
+
+
+def test_missing_weights_stop_the_flow_instead_of_refusing_films(raw: Path, tmp_path: Path) -> None:
+    vocals = VocalsConfig(policy="separate", demucs_folder=tmp_path / "missing")
+    with pytest.raises(ValueError, match="Demucs needs the weights"):
+        curate(CurationConfig(vocals=vocals, backend="inline"), CLIP, raw, tmp_path)
+
+
+def test_films_of_no_use_leave_an_empty_manifest(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    shutil.copy(raw / "synthetic" / "flawed-unreadable-000.mp4", tmp_path / "raw")
+    curated = curate(CONFIG, CLIP, tmp_path / "raw", tmp_path / "out")
+    assert len(curated.manifest) == 0 and list(curated.manifest.columns) == list(COLUMNS)
+    assert curated.rejected["reason"].tolist() == ["unreadable"]

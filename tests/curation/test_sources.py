@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from vmas_pipeline.curation.sources import About, find_sources, fingerprint, portable, read_about, source_id
+
+
+def test_films_are_found_in_the_whole_tree_by_their_ending(tmp_path: Path) -> None:
+    for name in ("b.MP4", "a/x.webm", "a/x.info.json", "notes.txt", "a/.half.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert find_sources(tmp_path) == [tmp_path / "a/x.webm", tmp_path / "b.MP4"]
+
+
+def test_a_folder_without_films_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no film: put videos there.*or run the pipeline sample_data"):
+        find_sources(tmp_path)
+
+
+def test_the_id_is_the_start_of_the_content_hash(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"abc")
+    assert source_id(tmp_path / "film.mp4") == "ba7816bf8f01cfea"  # SHA-256 of "abc", FIPS 180-2
+
+
+def test_the_sidecar_tells_licence_genre_title_and_address(tmp_path: Path) -> None:
+    (tmp_path / "film.info.json").write_text(
+        '{"license": "CC-BY-4.0", "genre": "folk", "title": " A song ", "webpage_url": "https://example.org/1", "n": 1}'
+    )
+    about = read_about(tmp_path / "film.mp4")
+    assert about == About(licence="CC-BY-4.0", genre="folk", title="A song", url="https://example.org/1")
+
+
+@pytest.mark.parametrize("content", [None, "not json", "[1]", '{"license": 3, "title": ""}', "\udcff"])
+def test_a_sidecar_that_is_missing_or_broken_tells_nothing(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "film.info.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert read_about(tmp_path / "film.mp4") == About(licence="unknown", genre=None, title=None, url=None)
+
+
+def test_the_fingerprint_changes_with_film_and_sidecar(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"abc")
+    before = fingerprint(film)
+    (tmp_path / "film.info.json").write_text("{}")
+    with_sidecar = fingerprint(film)
+    film.write_bytes(b"abcd")
+    assert len({before, with_sidecar, fingerprint(film)}) == 3
+
+
+def test_paths_below_the_working_directory_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert portable(tmp_path / "data" / "film.mp4") == "data/film.mp4"
+    assert portable(Path("data/film.mp4")) == "data/film.mp4"
+    assert portable(tmp_path.parent / "film.mp4") == (tmp_path.parent / "film.mp4").as_posix()
