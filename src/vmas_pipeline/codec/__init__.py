@@ -1,0 +1,1 @@
+"""Audio codecs: waveform to discrete tokens and back."""

@@ -1,0 +1,75 @@
+"""Settings of the small codec and of its training."""
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SpectralCodecConfig:
+    """Shape of a `SpectralCodec`; stored as config.json beside its weights."""
+
+    sample_rate: int = 16000
+    """Samples per second of the waveform, mono."""
+    frame_rate: int = 50
+    """Tokens per second and codebook; must divide sample_rate."""
+    codebooks: int = 4
+    """Residual quantisers, K."""
+    card: int = 256
+    """Entries of each codebook."""
+    code_width: int = 64
+    """Width of the code vectors, D."""
+    width: int = 128
+    """Channels of the ConvNeXt blocks."""
+    blocks: int = 2
+    """ConvNeXt blocks on each side of the quantiser."""
+    window: int = 1024
+    """Samples of the STFT window; its overlap with the hop must be even."""
+
+    def __post_init__(self) -> None:
+        if self.sample_rate % self.frame_rate:
+            raise ValueError(
+                f"codec frame_rate ({self.frame_rate}) must divide its sample_rate ({self.sample_rate}): "
+                "set codec.model.frame_rate"
+            )
+        if self.window <= self.hop or (self.window - self.hop) % 2:
+            raise ValueError(
+                f"codec window ({self.window}) must exceed the hop of {self.hop} samples by an even number: "
+                "set codec.model.window"
+            )
+
+    @property
+    def hop(self) -> int:
+        """Samples per token."""
+        return self.sample_rate // self.frame_rate
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class CodecConfig:
+    """Which codec the flow uses, and how the small one is trained."""
+
+    pretrained: str | None = None
+    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`): it is copied, and nothing is trained."""
+    model: SpectralCodecConfig = SpectralCodecConfig()
+    """The small network; its sample_rate must be the clip's."""
+    steps: int = Field(default=600, ge=1)
+    """Optimiser steps."""
+    batch: int = Field(default=16, ge=1)
+    """Crops per step."""
+    crop_s: float = Field(default=1.0, gt=0)
+    """Length of a crop, seconds."""
+    learning_rate: float = Field(default=4e-3, gt=0)
+    """Peak of the cosine schedule (AdamW)."""
+    unquantised: float = Field(default=0.1, ge=0, lt=1)
+    """First fraction of the steps, which bypasses the quantiser."""
+    flicker_weight: float = Field(default=3.0, ge=0)
+    """Weight, beside the mel loss, of the L1 between the spectra's changes from frame to frame: flicker is heard."""
+    commitment_weight: float = Field(default=0.05, ge=0)
+    """Weight of the distance between the encoder's output and the codes chosen for it."""
+    train_clips: int = Field(default=512, ge=1)
+    """Clips of the training split held in memory, spread evenly over the manifest."""
+    eval_clips: int = Field(default=48, ge=1)
+    """Held-out clips for the reconstruction figures."""
+    threads: int = Field(default=2, ge=1)
+    """Torch threads."""
+    seed: int = 0
+    """Seed of the weights, crops and mel scales."""

@@ -1,0 +1,66 @@
+"""The interface that every audio codec of the flow fulfils, and how one is loaded."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from torch import Tensor
+
+
+class AudioCodec(Protocol):
+    """Waveform to discrete tokens and back. Codecs are torch modules in evaluation mode."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of the waveform, mono."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens per second and codebook."""
+
+    @property
+    def codebooks(self) -> int:
+        """Residual codebooks, K."""
+
+    @property
+    def card(self) -> int:
+        """Entries of each codebook."""
+
+    @property
+    def code_vectors(self) -> Tensor:
+        """The vectors that codes stand for, float [K, card, D]."""
+
+    def to(self, device: Any) -> Self:
+        """Move the weights to a device, in place, as torch modules do."""
+
+    def save(self, folder: Path) -> None:
+        """Write the folder that `load_codec` reads."""
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Waveform float [B, 1, N] in [-1, 1] -> codes int64 [B, K, T], T = ceil(N * frame_rate / sample_rate)."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes int64 [B, k, T] of the first k <= K codebooks -> waveform float [B, 1, N]."""
+
+
+def load_codec(name_or_path: str | Path) -> AudioCodec:
+    """Load the codec in a folder, or a pretrained one by name.
+
+    Args:
+        name_or_path: a folder that `SpectralCodec.save` or transformers' `save_pretrained` wrote, or a name such as
+            `facebook/encodec_32khz`, which is looked up in the Hugging Face cache and then on the network.
+
+    Raises:
+        ValueError: a folder without a codec in it, or a name that can be had neither locally nor by network.
+    """
+    folder = Path(name_or_path)
+    settings = folder / "config.json"
+    if settings.is_file() and json.loads(settings.read_text()).get("kind") == "spectral":
+        from vmas_pipeline.codec.spectral import SpectralCodec
+
+        return SpectralCodec.load(folder)
+    if folder.is_dir() and not settings.is_file():
+        raise ValueError(f"no codec in {folder}: config.json is missing; run `kedro run --pipeline=codec` first")
+    from vmas_pipeline.codec.pretrained import PretrainedEncodec
+
+    return PretrainedEncodec.load(str(name_or_path))

@@ -1,0 +1,46 @@
+"""Log-mel spectrograms at several resolutions: the codec's training loss and its reconstruction measure."""
+
+import torch
+from torch import Tensor, nn
+
+SCALES = ((64, 8), (128, 16), (256, 24), (512, 40), (1024, 64), (2048, 96))
+"""STFT windows in samples, with the number of mel bands of each."""
+
+
+class LogMel(nn.Module):
+    """Log-mel magnitude of one window length; hop of a quarter window.
+
+    Args:
+        window: samples of the Hann window.
+        bands: mel bands between 0 Hz and half the sample rate.
+        floor: magnitudes below it count as it (full scale is about window / 4).
+    """
+
+    window: Tensor
+    bank: Tensor
+
+    def __init__(self, sample_rate: int, window: int, bands: int, floor: float = 1e-3) -> None:
+        super().__init__()
+        from torchaudio.functional import melscale_fbanks
+
+        self.size, self.floor = window, floor
+        bank = melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate, norm="slaney")
+        self.register_buffer("bank", bank.T * (sample_rate / window))  # [bands, F], rows sum to about one
+        self.register_buffer("window", torch.hann_window(window))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """[B, N] -> natural logarithm of the mel magnitudes, [B, bands, frames]."""
+        spectrum = torch.stft(waveform, self.size, self.size // 4, window=self.window, return_complex=True)
+        return torch.log((self.bank @ spectrum.abs()).clamp_min(self.floor))
+
+
+def mel_scales(sample_rate: int) -> list[LogMel]:
+    """One `LogMel` for each of `SCALES`."""
+    return [LogMel(sample_rate, window, bands) for window, bands in SCALES]
+
+
+def mel_distance(reference: Tensor, other: Tensor, sample_rate: int) -> Tensor:
+    """Mean absolute difference of 64-band log-mel spectra, in dB: [B, N] twice -> [B]."""
+    log_mel = LogMel(sample_rate, 1024, 64)
+    difference = (log_mel(reference) - log_mel(other)).abs().mean(dim=(1, 2))
+    return difference * (20 / torch.log(torch.tensor(10.0)))

@@ -1,0 +1,52 @@
+"""Onsets of a waveform: the music beats of paper section 4.4."""
+
+import numpy as np
+
+HOP_S = 0.008
+
+
+def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Times at which notes start, by librosa's spectral flux; deterministic.
+
+    Args:
+        waveform: float [N], mono.
+        sample_rate: samples per second; the analysis hop is 8 ms of it, whatever the rate.
+
+    Returns:
+        float32 [n], seconds, ascending; empty for silence.
+    """
+    import librosa
+
+    hop = max(1, round(sample_rate * HOP_S))
+    if waveform.size < hop or not np.any(waveform):
+        return np.zeros(0, np.float32)
+    times = librosa.onset.onset_detect(
+        y=np.asarray(waveform, np.float32), sr=sample_rate, hop_length=hop, units="time", backtrack=False
+    )
+    return np.asarray(times, np.float32)
+
+
+def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[tuple[int, int]]:
+    """The largest one-to-one matching of two lists of times at most `within_s` apart.
+
+    On a line, pairing the two earliest that are near enough makes as many pairs as there can be.
+
+    Args:
+        first: seconds, any order, [n].
+        second: seconds, any order, [m].
+        within_s: seconds.
+
+    Returns:
+        Pairs of an index into `first` and one into `second`, by time.
+    """
+    first, second = np.asarray(first, np.float64).ravel(), np.asarray(second, np.float64).ravel()
+    first_order, second_order = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
+    pairs: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(first) and j < len(second):
+        apart = first[first_order[i]] - second[second_order[j]]
+        if abs(apart) <= within_s:
+            pairs.append((int(first_order[i]), int(second_order[j])))
+        i += apart <= within_s
+        j += apart >= -within_s
+    return pairs

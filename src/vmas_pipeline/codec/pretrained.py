@@ -1,0 +1,82 @@
+"""EnCodec with pretrained weights (MusicGen's 32 kHz model at the paper's scale), through transformers.
+
+The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import EncodecModel
+
+
+class PretrainedEncodec(nn.Module):
+    """transformers' EnCodec behind `AudioCodec`; all codebooks of its largest bandwidth.
+
+    Args:
+        network: a mono model that neither normalises nor chunks, as the 24 and 32 kHz ones.
+    """
+
+    def __init__(self, network: EncodecModel) -> None:
+        super().__init__()
+        self.network = network
+        self.bandwidth = max(network.config.target_bandwidths)
+
+    @classmethod
+    def load(cls, name_or_path: str) -> "PretrainedEncodec":
+        """A folder of `save_pretrained`, or a name in the local cache or on the network.
+
+        Raises:
+            ValueError: nothing found under that name.
+        """
+        try:
+            network = EncodecModel.from_pretrained(name_or_path)
+        except OSError as error:
+            raise ValueError(
+                f"the audio codec {name_or_path!r} is neither a local folder nor to be had from the network: put "
+                "config.json and model.safetensors of facebook/encodec_32khz into a folder and name it in "
+                "codec.pretrained, or set codec.pretrained to null, which trains the small codec instead"
+            ) from error
+        return cls(network.eval().requires_grad_(False))
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return self.network.config.sampling_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens per second."""
+        return self.sample_rate / self.network.config.hop_length
+
+    @property
+    def codebooks(self) -> int:
+        """K."""
+        return self.network.quantizer.get_num_quantizers_for_bandwidth(self.bandwidth)
+
+    @property
+    def card(self) -> int:
+        """Entries of each codebook."""
+        return self.network.config.codebook_size
+
+    @property
+    def code_vectors(self) -> Tensor:
+        """The vectors that codes stand for, [K, card, D]."""
+        layers: Any = self.network.quantizer.layers
+        return torch.stack([layer.codebook.embed for layer in layers[: self.codebooks]])
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Waveform [B, 1, N] in [-1, 1] -> codes int64 [B, K, T]."""
+        return self.network.encode(waveform, bandwidth=self.bandwidth, return_dict=False)[0][0]
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N]."""
+        scales: Any = [None]  # none: the network does not normalise
+        return self.network.decode(cast(torch.LongTensor, codes[None]), scales, return_dict=False)[0]
+
+    def save(self, folder: Path) -> None:
+        """Write a copy that `load` reads from the folder, without a network."""
+        self.network.save_pretrained(folder)
