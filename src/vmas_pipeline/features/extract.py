@@ -1,0 +1,195 @@
+"""Clips to WebDataset shards, one shard a task, resumable."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmas_pipeline.features.config import FeaturesConfig
+from vmas_pipeline.features.shards import Sample, check_strip, write_shard
+from vmas_pipeline.media import ClipSpec, MediaError, whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vmas_pipeline.codec.interface import AudioCodec
+
+CURVES = ("flow", "onsets_s", "peaks_s")
+COUNTED = ("frames", "tokens", "music_beats", "video_beats", "aligned_beats")
+INDEXED = ("clip_id", "split", "genre", "source_id", "source_path", "start_s", "duration_s", "licence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """The work of one task."""
+
+    path: Path
+    """The tar to write; its record, a parquet file, lies beside it under records/."""
+    key: str
+    """Hash of everything that determines the content: a record with the same key is not made again."""
+    rows: list[dict[str, Any]]
+    """Rows of the manifest."""
+
+    @property
+    def record(self) -> Path:
+        """What the shard holds and what failed, written after the tar."""
+        split = self.path.parent
+        return split.parent / "records" / split.name / f"{self.path.stem}.parquet"
+
+
+def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> Path:
+    """Write the shards of every split, `index.parquet` beside them, `curves.parquet` and `failed.parquet`.
+
+    A shard that is there already, made from the same rows by the same settings and codec, is kept, so a killed run
+    goes on where it stopped. A clip that cannot be read becomes a row of failed.parquet.
+
+    Args:
+        manifest: rows of the curated clips (02_curated/manifest.parquet).
+        codec: folder or name for `load_codec`.
+        out: the features folder.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ValueError: an empty manifest, clips too large for a film strip, a codec of another sample rate, or not one
+            clip that could be read.
+    """
+    import pandas as pd
+
+    from vmas_pipeline.scale_out import map_shards
+
+    if manifest.empty:
+        raise ValueError("the manifest has no clips: see data/02_curated/rejected.parquet for the reasons")
+    check_strip(clip.frames_per_clip, clip.frame_size)
+    _check_rate(codec, clip)
+    shards = plan(config, clip, manifest, codec, out)
+    _remove_others(out, shards)
+    missing = [shard for shard in shards if not _done(shard)]
+    task = partial(make_shard, config=config, clip=clip, codec=codec)
+    for _ in map_shards(task, missing, backend=config.backend, workers=config.workers, description="features"):
+        pass
+    records = pd.concat([pd.read_parquet(shard.record) for shard in shards], ignore_index=True)
+    _write_tables(records, out)
+    return out
+
+
+def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> list[Shard]:
+    """Cut each split of the manifest into shards, in the order of its rows."""
+    settings = {name: value for name, value in asdict(config).items() if name not in ("backend", "workers")}
+    common = [settings, asdict(clip), _fingerprint(codec)]
+    shards = []
+    for split, part in manifest.groupby("split", sort=True):
+        rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]
+        for number, first in enumerate(range(0, len(rows), config.shard_size)):
+            chosen = rows[first : first + config.shard_size]
+            text = json.dumps([common, chosen], sort_keys=True, default=str)
+            key = hashlib.sha256(text.encode()).hexdigest()[:16]
+            shards.append(Shard(path=out / str(split) / f"{number:06d}.tar", key=key, rows=chosen))
+    return shards
+
+
+def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: Path) -> str:
+    """Extract one shard's clips, write its tar and then its record; runs in a worker."""
+    import pandas as pd
+
+    from vmas_pipeline.features.clip import extract_clip
+
+    network = _codec(str(codec), _fingerprint(codec))
+    samples: list[Sample] = []
+    records: list[dict[str, Any]] = []
+    for row in shard.rows:
+        about = {name: row.get(name) for name in INDEXED}
+        try:
+            sample = extract_clip(row, config, clip, network)
+        except MediaError as error:
+            records.append(about | {"reason": error.reason, "detail": str(error)})
+            continue
+        curves = {name: getattr(sample, name).tolist() for name in CURVES}
+        records.append(about | {"shard": shard.path.name, "position": len(samples)} | _counts(sample) | curves)
+        samples.append(sample)
+    write_shard(shard.path, samples)
+    with whole_file(shard.record) as temporary:
+        pd.DataFrame(records, columns=_columns()).assign(key=shard.key).to_parquet(temporary, index=False)
+    return shard.path.name
+
+
+def _check_rate(codec: Path, clip: ClipSpec) -> None:
+    rate = _codec(str(codec), _fingerprint(codec)).sample_rate
+    if rate != clip.sample_rate:
+        raise ValueError(
+            f"the codec in {codec} works at {rate} Hz, the clips at {clip.sample_rate}: set clip.sample_rate to {rate} "
+            "or choose another codec"
+        )
+
+
+def _counts(sample: Sample) -> dict[str, int]:
+    return {
+        "frames": len(sample.frames),
+        "tokens": sample.codes.shape[1],
+        "music_beats": int(sample.music_beats.sum()),
+        "video_beats": int(sample.video_beats.sum()),
+        "aligned_beats": int((sample.music_beats & (sample.beat_weights == 1)).sum()),
+    }
+
+
+def _columns() -> list[str]:
+    return [*INDEXED, "shard", "position", *COUNTED, *CURVES, "reason", "detail"]
+
+
+@cache
+def _codec(name_or_path: str, fingerprint: str) -> "AudioCodec":
+    """One codec per worker process, loaded again when its file has changed."""
+    import torch
+
+    from vmas_pipeline.codec.interface import load_codec
+
+    torch.set_num_threads(1)
+    return load_codec(name_or_path)
+
+
+def _fingerprint(codec: Path) -> str:
+    """Hash of the codec's files; its name where it is no folder."""
+    digest = hashlib.sha256(str(codec).encode() if not codec.is_dir() else b"")
+    for name in ("config.json", "model.safetensors"):
+        if (codec / name).is_file():
+            digest.update((codec / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _done(shard: Shard) -> bool:
+    import pyarrow.parquet as parquet
+
+    if not shard.path.is_file() or not shard.record.is_file():
+        return False
+    return parquet.read_table(shard.record, columns=["key"])["key"][0].as_py() == shard.key
+
+
+def _remove_others(out: Path, shards: list[Shard]) -> None:
+    """Delete shards of an earlier, longer manifest: readers take every tar of a split."""
+    wanted = {path for shard in shards for path in (shard.path, shard.record)}
+    for path in [*out.glob("*/[0-9]*.tar"), *out.glob("records/*/[0-9]*.parquet")]:
+        if path not in wanted:
+            path.unlink()
+
+
+def _write_tables(records: "pd.DataFrame", out: Path) -> None:
+    """index.parquet of each split, curves.parquet, failed.parquet."""
+    failed = records["reason"].notna()
+    if failed.all():
+        first = records.iloc[0]
+        raise ValueError(f"not one of {len(records)} clips could be read; the first: {first['detail']}")
+    good = records[~failed]
+    tables = {
+        "failed.parquet": records.loc[failed, [*INDEXED, "reason", "detail"]],
+        "curves.parquet": good[["clip_id", "split", "genre", *CURVES]],
+    }
+    for split, part in good.groupby("split", sort=True):
+        tables[f"{split}/index.parquet"] = part[[*INDEXED, "shard", "position", *COUNTED]].astype(
+            dict.fromkeys(("position", *COUNTED), "int64")
+        )
+    for name, table in tables.items():
+        with whole_file(out / name) as temporary:
+            table.to_parquet(temporary, index=False)

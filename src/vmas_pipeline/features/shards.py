@@ -1,0 +1,142 @@
+"""Samples in WebDataset shards: how one is written, and how it is read back.
+
+`{clip_id}.jpg` is a film strip, the frames one below the other; `.npz` holds codes and curves; `.json` the manifest's
+row and the shapes.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vmas_pipeline.media import whole_file
+
+JPEG_QUALITY = 95
+JPEG_ROWS = 65500  # the most that libjpeg encodes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One clip, ready for training or evaluation. T tokens, F frames, K codebooks."""
+
+    clip_id: str
+    frames: np.ndarray  # uint8 [F, H, W, 3], RGB
+    codes: np.ndarray  # int16 [K, T]
+    beat_weights: np.ndarray  # float32 [T]
+    music_beats: np.ndarray  # bool [T]
+    video_beats: np.ndarray  # bool [T]
+    flow: np.ndarray  # float32 [F - 1]
+    onsets_s: np.ndarray  # float32 [n], seconds
+    peaks_s: np.ndarray  # float32 [m], seconds
+    row: dict[str, Any]  # the manifest's row
+
+
+ARRAYS = ("codes", "beat_weights", "music_beats", "video_beats", "flow", "onsets_s", "peaks_s")
+
+
+def encode_sample(sample: Sample) -> dict[str, Any]:
+    """A sample as WebDataset stores it: `__key__`, and bytes for jpg, npz and json."""
+    arrays = {name: getattr(sample, name) for name in ARRAYS}
+    shapes = {name: list(array.shape) for name, array in {"frames": sample.frames, **arrays}.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return {
+        "__key__": sample.clip_id,
+        "jpg": encode_strip(sample.frames),
+        "npz": buffer.getvalue(),
+        "json": json.dumps({"row": sample.row, "shapes": shapes}).encode(),
+    }
+
+
+def decode_sample(stored: Mapping[str, Any]) -> Sample:
+    """The inverse of `encode_sample`; frames as JPEG leaves them.
+
+    Args:
+        stored: `__key__`, and bytes under jpg, npz and json, as WebDataset yields them undecoded.
+    """
+    described = json.loads(stored["json"])
+    with np.load(io.BytesIO(stored["npz"])) as arrays:
+        found = {name: arrays[name] for name in ARRAYS}
+    frames = decode_strip(stored["jpg"], described["shapes"]["frames"][0])
+    return Sample(clip_id=stored["__key__"], frames=frames, row=described["row"], **found)
+
+
+def encode_strip(frames: np.ndarray) -> bytes:
+    """Frames uint8 [F, H, W, 3] RGB -> one JPEG [F * H, W], colours at full resolution.
+
+    Raises:
+        ValueError: a strip longer than JPEG allows.
+    """
+    import cv2
+
+    count, height, width, _ = frames.shape
+    check_strip(count, height)
+    strip = cv2.cvtColor(frames.reshape(count * height, width, 3), cv2.COLOR_RGB2BGR)
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    return cv2.imencode(".jpg", strip, settings)[1].tobytes()
+
+
+def check_strip(frames: int, height: int) -> None:
+    """Raise a ValueError where so many frames of this height do not fit one JPEG."""
+    if frames * height > JPEG_ROWS:
+        raise ValueError(
+            f"a film strip of {frames} frames of {height} rows exceeds JPEG's {JPEG_ROWS} rows: lower clip.frame_size, "
+            "clip.frame_rate or clip.duration_s"
+        )
+
+
+def decode_strip(jpeg: bytes, frames: int) -> np.ndarray:
+    """One JPEG -> uint8 [frames, H, W, 3], RGB."""
+    import cv2
+
+    strip = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert strip is not None, "a shard's film strip is no JPEG"
+    return strip.reshape(frames, -1, *strip.shape[1:])
+
+
+def write_shard(path: Path, samples: Iterable[Sample]) -> None:
+    """Write samples to a tar, whole or not at all; equal samples give equal bytes."""
+    from webdataset import TarWriter
+
+    with (
+        whole_file(path) as temporary,
+        temporary.open("wb") as stream,
+        TarWriter(stream, encoder=False, mtime=0) as tar,
+    ):
+        for sample in samples:
+            tar.write(encode_sample(sample))
+
+
+def read_shards(folder: Path) -> Iterator[Sample]:
+    """All samples of a split's folder, in the order of its shards.
+
+    Raises:
+        ValueError: a folder without shards.
+    """
+    shards = sorted(folder.glob("[0-9]*.tar"))
+    if not shards:
+        raise ValueError(f"no shards in {folder}: run `kedro run --pipeline=features` first")
+    for shard in shards:
+        yield from map(decode_sample, _stored_samples(shard))
+
+
+def _stored_samples(shard: Path) -> Iterator[dict[str, Any]]:
+    """The files of a tar, grouped by their key; those of a sample follow each other."""
+    stored: dict[str, Any] = {}
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            key, _, extension = member.name.partition(".")
+            if stored and stored["__key__"] != key:
+                yield stored
+                stored = {}
+            content = tar.extractfile(member)
+            assert content is not None, f"{shard}: {member.name} is no file"
+            stored |= {"__key__": key, extension: content.read()}
+    if stored:
+        yield stored
