@@ -1,0 +1,320 @@
+"""Music for a video of any length: the one way in which training, evaluation, serving and the command line generate.
+
+A model folder holds `config.json` (format, model, clip, sampling, training), `model.safetensors` and `codec/`.
+"""
+
+# B batch, T frames, K codebooks, N samples
+
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vmas_pipeline.codec.interface import AudioCodec, load_codec
+from vmas_pipeline.media import ClipSpec, probe, read_frames
+from vmas_pipeline.model.config import config_from_dict
+from vmas_pipeline.model.video_encoder import normalise_frames
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.sampling import Sampling
+
+FORMAT = 1
+"""Number of the model folder's layout; it rises when an older reader would misread the folder."""
+
+OVERLAP = 0.5
+"""Part of a window that continues from music already made: long inputs are made window by window."""
+
+DECODED_AT_ONCE_S = 30.0
+"""Seconds of tokens that the codec decodes in one call, which bounds its memory for long videos."""
+
+DECODER_CONTEXT_S = 1.0
+"""Seconds decoded on each side of such a chunk and dropped, so that chunks join as if decoded together."""
+
+ONE_THREAD_WIDTH = 512
+"""Up to this decoder width, the steps of a single clip are too short to be worth sharing between threads."""
+
+Progress = Callable[[int, int], None]
+"""Called with the token frames made so far and their total."""
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
+class Music:
+    """A piece of generated music."""
+
+    waveform: np.ndarray  # float32 [channels, N] in [-1, 1]
+    sample_rate: int
+
+
+class ModelFolderError(ValueError):
+    """A folder that is not a complete model of this version; the message says what is wrong with it."""
+
+
+class Generator:
+    """A trained model with its codec, its clip and its sampling: video in, waveform out."""
+
+    def __init__(
+        self,
+        model: VMAs,
+        codec: AudioCodec,
+        clip: ClipSpec,
+        sampling: Sampling,
+        training: dict[str, Any] | None = None,
+    ):
+        """Join the parts; `Generator.load` reads them from a model folder.
+
+        Args:
+            model: the network, in any mode; it is set to evaluation.
+            codec: decodes the tokens that the model makes.
+            clip: the length, frame rate and frame size that the model was trained on.
+            sampling: the default way to draw tokens.
+            training: free provenance, kept in the folder's config.json.
+        """
+        self.model = model.eval()
+        self.codec = codec
+        self.clip = clip
+        self.sampling = sampling
+        self.training = training or {}
+
+    @property
+    def window(self) -> int:
+        """Token frames of one clip, the most that the model makes in one go."""
+        return round(self.clip.duration_s * self.codec.frame_rate)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None) -> "Generator":
+        """Read a model folder.
+
+        Args:
+            folder: what `save` wrote.
+            device: where the network runs; the GPU where there is one by default.
+
+        Raises:
+            ModelFolderError: a file is missing or damaged, or was written by another version.
+        """
+        folder = Path(folder)
+        config = _read_config(folder)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            model = VMAs(config_from_dict(config["model"]))
+            model.load_state_dict(load_file(folder / "model.safetensors"))
+            clip = TypeAdapter(ClipSpec).validate_python(config["clip"])
+            sampling = TypeAdapter(Sampling).validate_python(config["sampling"])
+        except ValidationError as error:
+            raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
+        except (ValueError, RuntimeError, SafetensorError) as error:
+            raise ModelFolderError(f"{folder} does not fit this version: {' '.join(str(error).split())}") from error
+        codec = load_codec(folder / "codec")
+        return cls(model.to(device), codec.to(device), clip, sampling, config["training"])
+
+    def with_sampling(self, **settings: Any) -> "Generator":
+        """The same model with some settings of its `Sampling` changed."""
+        return Generator(self.model, self.codec, self.clip, replace(self.sampling, **settings), self.training)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder, whole or not at all; a folder that is there already is replaced."""
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+        replaced = folder.with_name(f"{partial.name}.old")
+        try:
+            partial.mkdir()
+            save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, partial / "model.safetensors")
+            self.codec.save(partial / "codec")
+            (partial / "config.json").write_text(json.dumps(self._config(), indent=2) + "\n")
+            if folder.exists():
+                folder.rename(replaced)
+            partial.rename(folder)
+        finally:
+            for leftover in (partial, replaced):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "model": self.model.config.to_dict(),
+            "clip": asdict(self.clip),
+            "sampling": asdict(self.sampling),
+            "training": self.training,
+        }
+
+    def generate(
+        self,
+        video: str | Path,
+        seed: int = 0,
+        seconds: float | None = None,
+        progress: Progress | None = None,
+    ) -> Music:
+        """Make music of the video's length.
+
+        A video longer than the model's clip is made in windows: each starts inside the music made so far and
+        continues it. One that is shorter is padded with its last frame, and the music trimmed to its length.
+
+        Args:
+            video: any file with a picture that FFmpeg reads.
+            seed: the same seed gives the same music on the same machine.
+            seconds: make at most this much, from the start of the video.
+            progress: called after each step.
+
+        Raises:
+            MediaError: the file cannot be read or has no picture.
+            ValueError: seed is negative, seconds is not positive, or the file does not say how long it is.
+        """
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"seconds ({seconds}) must be positive")
+        if seed < 0:
+            raise ValueError(f"seed ({seed}) must not be negative")
+        duration = min(_length(video), seconds or math.inf)
+        tokens = max(1, math.ceil(duration * self.codec.frame_rate))
+        with _threads_for(self.model.config.decoder.width):
+            codes = self._codes(Path(video), tokens, seed, progress)
+        samples = round(duration * self.codec.sample_rate)
+        return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
+
+    def generate_from_frames(self, frames: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Make music for a batch of clips.
+
+        Args:
+            frames: uint8 [B, T, H, W, 3], one whole clip each.
+            seed: the same seed and batch give the same music.
+
+        Returns:
+            float32 [B, N], of the clip's length.
+        """
+        codes = self._window_codes(frames, self.window, None, seed, None)
+        return decode_in_chunks(self.codec, codes)[:, 0]
+
+    def _codes(self, video: Path, tokens: int, seed: int, progress: Progress | None) -> torch.Tensor:
+        codes = torch.empty(1, self.codec.codebooks, 0, dtype=torch.long, device=self._device)
+        for index, (start, done, end) in enumerate(windows(tokens, self.window, OVERLAP)):
+            frames = read_frames(
+                video,
+                frame_rate=self.clip.frame_rate,
+                size=self.clip.frame_size,
+                start_s=start / self.codec.frame_rate,
+                frames=self.clip.frames_per_clip,
+            )
+            prompt = codes[..., start:done] if done else None
+            made = self._window_codes(
+                frames[None], end - start, prompt, _window_seed(seed, index), _within(progress, done, end, tokens)
+            )
+            codes = torch.cat([codes, made[..., done - start :]], dim=-1)
+        return codes  # [1, K, tokens]
+
+    @torch.inference_mode()
+    def _window_codes(
+        self,
+        frames: np.ndarray,
+        tokens: int,
+        prompt: torch.Tensor | None,
+        seed: int,
+        progress: Progress | None,
+    ) -> torch.Tensor:
+        video = normalise_frames(torch.from_numpy(frames).to(self._device))  # [B, 3, T, H, W]
+        return self.model.generate(
+            video,
+            tokens=tokens,
+            prompt=prompt,
+            **asdict(self.sampling),
+            seed=seed,
+            progress=progress,
+        )
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+
+def windows(tokens: int, window: int, overlap: float) -> Iterator[tuple[int, int, int]]:
+    """Cut a length into windows that continue one another: (start, first new token, end) of each.
+
+    Every window but that of a short input is a full one: the last is moved back rather than run past the end.
+    Twelve seconds of 50 tokens, with windows of five seconds that overlap by half:
+
+    >>> list(windows(600, 250, 0.5))
+    [(0, 0, 250), (125, 250, 375), (250, 375, 500), (350, 500, 600)]
+    """
+    done = 0
+    while done < tokens:
+        start = max(0, min(done - round(window * overlap), tokens - window))
+        end = min(start + window, tokens)
+        yield start, done, end
+        done = end
+
+
+@torch.inference_mode()
+def decode_in_chunks(codec: AudioCodec, codes: torch.Tensor) -> np.ndarray:
+    """Decode codes [B, K, T] to float32 [B, 1, N] in [-1, 1], with memory that does not grow with T."""
+    hop = round(codec.sample_rate / codec.frame_rate)
+    chunk, context = (round(s * codec.frame_rate) for s in (DECODED_AT_ONCE_S, DECODER_CONTEXT_S))
+    pieces = []
+    for start in range(0, codes.shape[-1], chunk):
+        end = min(start + chunk, codes.shape[-1])
+        left = max(0, start - context)
+        piece = codec.decode(codes[..., left : end + context])[..., (start - left) * hop : (end - left) * hop]
+        pieces.append(piece.clamp(-1, 1).float().cpu().numpy())
+    return np.concatenate(pieces, axis=-1)
+
+
+def _length(video: str | Path) -> float:
+    """Seconds of picture."""
+    if length := probe(video).duration_s:
+        return length
+    raise ValueError(f"{video} does not say how long it is: rewrite its index, as with `ffmpeg -i IN -c copy OUT.mkv`")
+
+
+def _within(progress: Progress | None, done: int, end: int, total: int) -> Progress | None:
+    """Turn the steps of one window, a few more than its tokens, into progress of the whole."""
+    return None if progress is None else lambda steps, _: progress(min(done + steps, end), total)
+
+
+@contextmanager
+def _threads_for(width: int) -> Iterator[None]:
+    """One thread for the steps of one small decoder: on two busy cores, two threads took 14 times the CPU time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if width <= ONE_THREAD_WIDTH else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _window_seed(seed: int, index: int) -> int:
+    """A seed of its own for each window, so that no two draw the same noise."""
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ModelFolderError(f"{folder} is not a folder: give a model folder, as training writes it")
+    for name in ("config.json", "model.safetensors", "codec"):
+        if not (folder / name).exists():
+            raise ModelFolderError(f"{folder} has no {name}: it is no model folder, or an incomplete one")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except json.JSONDecodeError as error:
+        raise ModelFolderError(f"{folder}/config.json is not JSON: {error}") from error
+    if config.get("format") != FORMAT:
+        raise ModelFolderError(
+            f"{folder} has format {config.get('format')}, this version reads {FORMAT}: train again, or use the version "
+            "that wrote it"
+        )
+    keys = {"format", "model", "clip", "sampling", "training"}
+    if set(config) != keys:
+        wrong = ", ".join(sorted(set(config) ^ keys))
+        raise ModelFolderError(f"{folder}/config.json has missing or unknown keys: {wrong}")
+    return config
+
+
+def _one_line(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

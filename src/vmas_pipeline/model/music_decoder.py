@@ -1,0 +1,338 @@
+"""The music decoder: MusicGen's transformer with cross-attention to video features (section 4.3, eq. 1).
+
+One step reads the codes of the step before and predicts one code of each codebook under the delay pattern
+(`pattern.delay`). Training runs all steps at once, generation one at a time with cached keys and values; both go
+through `MusicDecoder.run`, so they cannot differ.
+"""
+
+# B batch, K codebooks, T frames, S steps = T + K - 1, C context steps, D width, h heads
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vmas_pipeline.model.config import MusicDecoderConfig
+from vmas_pipeline.model.generation import Progress, Sampler, generate
+from vmas_pipeline.model.pattern import delay, undelay
+
+
+@dataclass
+class PreparedContext:
+    """What the steps need of the video, computed once for all of them."""
+
+    keys_values: list[tuple[Tensor, Tensor]]  # for each layer, keys and values [B, h, C, D / h]
+    biases: list[Tensor | None]  # for each layer [h, S, C]
+    aligned: Tensor | None  # [B, S, D]
+
+    def bias(self, layer: int, steps: slice) -> Tensor | None:
+        table = self.biases[layer]
+        return None if table is None else table[:, steps]
+
+
+class MusicDecoder(nn.Module):
+    """Autoregressive transformer over audio codes, conditioned on video features.
+
+    Args:
+        width, layers, heads: size of the transformer.
+        codebooks, card: codebooks of the audio codec, and entries of each.
+        context_width: channels of the video features; None when they have the decoder's width already.
+        ffn_multiplier: hidden width of the MLP over `width`.
+        steps_per_context: decoder steps that one context step lasts (tokens a second over context steps a second);
+            read by the three options alone.
+        context_positions, context_time_bias, time_aligned_path: options that the paper has not (MusicDecoderConfig).
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        layers: int,
+        heads: int,
+        codebooks: int = 4,
+        card: int = 2048,
+        context_width: int | None = None,
+        ffn_multiplier: int = 4,
+        steps_per_context: float = 1.0,
+        context_positions: bool = False,
+        context_time_bias: bool = False,
+        time_aligned_path: bool = False,
+    ):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width ({width}) must be a multiple of heads ({heads})")
+        self.width, self.codebooks, self.card = width, codebooks, card
+        self.steps_per_context = steps_per_context
+        self.context_positions = context_positions
+        self.context_proj = nn.Linear(context_width, width) if context_width else nn.Identity()
+        self.embeddings = nn.ModuleList(nn.Embedding(card + 1, width) for _ in range(codebooks))
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, heads, ffn_multiplier, context_time_bias) for _ in range(layers)
+        )
+        self.aligned_proj = nn.Linear(width, width, bias=False) if time_aligned_path else None
+        self.norm = nn.LayerNorm(width)
+        self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
+        self._initialise()
+
+    @classmethod
+    def from_config(cls, config: MusicDecoderConfig, context_width: int, steps_per_context: float) -> "MusicDecoder":
+        return cls(
+            width=config.width,
+            layers=config.layers,
+            heads=config.heads,
+            codebooks=config.codebooks,
+            card=config.card,
+            context_width=context_width,
+            ffn_multiplier=config.ffn_multiplier,
+            steps_per_context=steps_per_context,
+            context_positions=config.context_positions,
+            context_time_bias=config.context_time_bias,
+            time_aligned_path=config.time_aligned_path,
+        )
+
+    @property
+    def stack(self) -> list["DecoderLayer"]:
+        """The layers, typed."""
+        return cast(list[DecoderLayer], list(self.layers))
+
+    @property
+    def special(self) -> int:
+        """The code that stands where the delay pattern has none, and before the first step."""
+        return self.card
+
+    def forward(self, codes: Tensor, context: Tensor) -> Tensor:
+        """Predict every code from the ones before it (teacher forcing).
+
+        Args:
+            codes: int64 [B, K, T] in [0, card).
+            context: [B, C, context_width or width]; rows of zeros stand for "no video".
+
+        Returns:
+            Logits [B, K, T, card], aligned with `codes`: the delay pattern is applied and undone inside.
+
+        Raises:
+            ValueError: codes of another shape or range.
+        """
+        self.check_codes(codes)
+        inputs = functional.pad(delay(codes, self.special), (1, -1), value=self.special)  # [B, K, S]
+        prepared = self.prepare(context, inputs.shape[2])
+        return undelay(self.run(inputs, prepared))
+
+    def prepare(self, context: Tensor, steps: int) -> PreparedContext:
+        """Project the context, once for every step. `context` as in `forward`; rows of zeros stay zero."""
+        given = (context != 0).any(-1, keepdim=True)  # [B, C, 1]
+        context = self.context_proj(context) * given  # the projection's bias must not speak where no video is
+        centres = (torch.arange(context.shape[1], device=context.device) + 0.5) * self.steps_per_context - 0.5
+        if self.context_positions:
+            context = context + sinusoidal_positions(centres, self.width).to(context.dtype) * given
+        at = torch.arange(steps, device=context.device, dtype=centres.dtype)
+        distances = (at[:, None] - centres) / self.steps_per_context  # [S, C], in context steps
+        aligned = None
+        if self.aligned_proj is not None:
+            aligned = self.aligned_proj(interpolate(context, at, self.steps_per_context))
+        attentions = [layer.cross_attention for layer in self.stack]
+        return PreparedContext(
+            keys_values=[attention.keys_values(context) for attention in attentions],
+            biases=[attention.time_bias(distances) if attention.time_bias else None for attention in attentions],
+            aligned=aligned,
+        )
+
+    def run(self, inputs: Tensor, context: PreparedContext, caches: "list[KeyValueCache] | None" = None) -> Tensor:
+        """The transformer over consecutive steps.
+
+        Args:
+            inputs: int64 [B, K, n], the codes of the steps before, in the delay pattern.
+            context: from `prepare`.
+            caches: a cache for each layer, filled with the steps before these; None where there are none before.
+
+        Returns:
+            Logits [B, K, n, card] in the delay pattern.
+        """
+        start = caches[0].length if caches else 0
+        steps = slice(start, start + inputs.shape[2])
+        x = sum(embedding(inputs[:, k]) for k, embedding in enumerate(self.embeddings))  # [B, n, D]
+        positions = torch.arange(steps.start, steps.stop, device=inputs.device, dtype=torch.float32)
+        x = x + sinusoidal_positions(positions, self.width).to(x.dtype)
+        if context.aligned is not None:
+            x = x + context.aligned[:, steps]
+        for index, layer in enumerate(self.stack):
+            cache = caches[index] if caches else None
+            x = layer(x, context.keys_values[index], context.bias(index, steps), cache)
+        x = self.norm(x)
+        return torch.stack([output(x) for output in self.outputs], dim=1)
+
+    def generate(
+        self,
+        context: Tensor,
+        *,
+        frames: int,
+        prompt: Tensor | None = None,
+        top_k: int = 250,
+        top_p: float = 0.0,
+        temperature: float = 1.0,
+        guidance: float = 1.0,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Sample codes for a context; see `generation.generate` for the arguments. Returns int64 [B, K, frames]."""
+        sampler = Sampler(top_k=top_k, top_p=top_p, temperature=temperature)
+        return generate(
+            self,
+            context,
+            frames=frames,
+            prompt=prompt,
+            sampler=sampler,
+            guidance=guidance,
+            seed=seed,
+            progress=progress,
+        )
+
+    def new_caches(self, batch: int, steps: int) -> "list[KeyValueCache]":
+        """Empty caches for `steps` steps of each layer."""
+        weight = self.norm.weight
+        return [
+            KeyValueCache(batch, layer.self_attention.heads, steps, self.width, weight.device, weight.dtype)
+            for layer in self.stack
+        ]
+
+    def check_codes(self, codes: Tensor) -> None:
+        """Raise ValueError unless codes are [B, K, T] within the codebooks."""
+        if codes.dim() != 3 or codes.shape[1] != self.codebooks:
+            raise ValueError(f"codes {list(codes.shape)} must have the shape [batch, {self.codebooks}, frames]")
+        if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= self.card):
+            raise ValueError(f"codes reach from {codes.min()} to {codes.max()}: they must lie in 0 .. {self.card - 1}")
+
+    def _initialise(self) -> None:
+        """Truncated normal of deviation 1 / sqrt(fan in); residual branches shrink with depth (audiocraft's)."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                fan_in = module.weight.shape[1]
+                nn.init.trunc_normal_(module.weight, std=fan_in**-0.5, a=-3 * fan_in**-0.5, b=3 * fan_in**-0.5)
+                if isinstance(module, nn.Linear) and module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for depth, layer in enumerate(self.stack, start=1):
+            for out in (layer.self_attention.out, layer.cross_attention.out, layer.linear2):
+                out.weight.data /= math.sqrt(2 * depth)
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, cross-attention to the video, MLP; each after a norm and added to its input."""
+
+    def __init__(self, width: int, heads: int, ffn_multiplier: int, time_bias: bool):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.self_attention = SelfAttention(width, heads)
+        self.norm_cross = nn.LayerNorm(width)
+        self.cross_attention = CrossAttention(width, heads, time_bias)
+        self.norm2 = nn.LayerNorm(width)
+        self.linear1 = nn.Linear(width, ffn_multiplier * width, bias=False)
+        self.linear2 = nn.Linear(ffn_multiplier * width, width, bias=False)
+
+    def forward(
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None, cache: "KeyValueCache | None"
+    ) -> Tensor:
+        x = x + self.self_attention(self.norm1(x), cache)
+        x = x + self.cross_attention(self.norm_cross(x), keys_values, bias)
+        return x + self.linear2(functional.gelu(self.linear1(self.norm2(x))))
+
+
+class SelfAttention(nn.Module):
+    """Causal attention over the steps so far."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor, cache: "KeyValueCache | None" = None) -> Tensor:
+        q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, dim=-1))
+        if cache is not None:
+            assert cache.length == 0 or x.shape[1] == 1, "a filled cache takes one step at a time"
+            k, v = cache.append(k, v)
+        y = functional.scaled_dot_product_attention(q, k, v, is_causal=x.shape[1] > 1)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class CrossAttention(nn.Module):
+    """Attention of the steps to the video features."""
+
+    def __init__(self, width: int, heads: int, time_bias: bool):
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, width, bias=False)
+        self.kv = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.time_bias = TimeBias(heads) if time_bias else None
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, C, D] -> keys and values [B, h, C, D / h]."""
+        k, v = self.kv(context).chunk(2, dim=-1)
+        return split_heads(k, self.heads), split_heads(v, self.heads)
+
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None) -> Tensor:
+        q = split_heads(self.q(x), self.heads)
+        y = functional.scaled_dot_product_attention(q, *keys_values, attn_mask=bias)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class TimeBias(nn.Module):
+    """A bias on cross-attention, learned for each head as a function of the distance in time.
+
+    The function is piecewise linear with a knot at every context step up to `reach` away and constant beyond; it starts
+    as a slope of its own for each head (as in ALiBi), so that some heads look near and others far.
+    """
+
+    def __init__(self, heads: int, reach: int = 12):
+        super().__init__()
+        self.reach = reach
+        slopes = 2.0 ** -torch.arange(heads)
+        self.knots = nn.Parameter(-slopes[:, None] * torch.arange(-reach, reach + 1).abs())  # [h, 2 reach + 1]
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """Distances in context steps [S, C] -> bias [h, S, C]."""
+        place = (distances + self.reach).clamp(0, 2 * self.reach)
+        low = place.floor().long().clamp(max=2 * self.reach - 1)
+        fraction = (place - low).to(self.knots.dtype)
+        return torch.lerp(self.knots[:, low], self.knots[:, low + 1], fraction)
+
+
+class KeyValueCache:
+    """Keys and values of the steps so far, in memory laid out once."""
+
+    def __init__(self, batch: int, heads: int, steps: int, width: int, device: torch.device, dtype: torch.dtype):
+        self.keys = torch.zeros(batch, heads, steps, width // heads, device=device, dtype=dtype)
+        self.values = torch.zeros_like(self.keys)
+        self.length = 0
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add steps [B, h, n, D / h] and return all so far."""
+        end = self.length + keys.shape[2]
+        self.keys[:, :, self.length : end] = keys
+        self.values[:, :, self.length : end] = values
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """[B, n, D] -> [B, h, n, D / h]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def sinusoidal_positions(positions: Tensor, width: int) -> Tensor:
+    """Cosines, then sines, at geometric frequencies (audiocraft's create_sin_embedding): [n] -> float32 [n, width]."""
+    half = width // 2
+    exponents = torch.arange(half, device=positions.device, dtype=torch.float32) / (half - 1)
+    phases = positions.float()[:, None] / 10000**exponents
+    return torch.cat([phases.cos(), phases.sin()], dim=-1)
+
+
+def interpolate(context: Tensor, at: Tensor, steps_per_context: float) -> Tensor:
+    """Context between its steps, linearly: [B, C, D] at decoder steps [S] -> [B, S, D]; ends are held."""
+    place = ((at + 0.5) / steps_per_context - 0.5).clamp(0, context.shape[1] - 1)
+    low = place.floor().long()
+    high = (low + 1).clamp(max=context.shape[1] - 1)
+    return torch.lerp(context[:, low], context[:, high], (place - low).to(context.dtype)[:, None])

@@ -1,0 +1,128 @@
+"""VMAs: the video encoder and the music decoder together, with the heads of the contrastive objective."""
+
+# B batch, F video frames, K codebooks, T token frames, V codes of a codebook, C context steps, D width
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vmas_pipeline.model.config import VMAsConfig
+from vmas_pipeline.model.generation import Progress
+from vmas_pipeline.model.losses import music_features
+from vmas_pipeline.model.music_decoder import MusicDecoder
+from vmas_pipeline.model.video_encoder import VideoEncoder
+
+
+@dataclass
+class VMAsOutput:
+    """What a training step needs."""
+
+    logits: Tensor  # [B, K, T, V]
+    video: Tensor  # [B, P], projected video features
+    music: Tensor  # [B, P], projected music features, from the logits
+    temperature: Tensor  # [1]
+
+
+class VMAs(nn.Module):
+    """Video to music.
+
+    Args:
+        config: sizes; see `model.config`.
+        code_vectors: the codec's entries [K, V, code_width] (the matrix E of section 4.4), kept as a buffer; zeros
+            when left out, to be filled by `load_state_dict`.
+
+    Raises:
+        ValueError: code vectors that do not fit the config.
+    """
+
+    code_vectors: Tensor
+
+    def __init__(self, config: VMAsConfig, code_vectors: Tensor | None = None):
+        super().__init__()
+        self.config = config
+        self.video_encoder = VideoEncoder(config.video)
+        steps_per_context = config.token_rate / config.context_rate
+        self.music_decoder = MusicDecoder.from_config(config.decoder, config.video.width, steps_per_context)
+        self.video_projection = nn.Linear(config.video.width, config.projection_width)
+        self.music_projection = nn.Linear(config.code_width, config.projection_width)
+        self.log_temperature = nn.Parameter(torch.full((1,), math.log(0.07)))  # [1]: DeepSpeed takes no scalars
+        shape = (config.decoder.codebooks, config.decoder.card, config.code_width)
+        vectors = torch.zeros(shape) if code_vectors is None else code_vectors.detach().clone().float()
+        if vectors.shape != shape:
+            raise ValueError(f"code_vectors {list(vectors.shape)} must have the shape {list(shape)}: another codec?")
+        self.register_buffer("code_vectors", vectors)
+
+    def forward(self, frames: Tensor, codes: Tensor, with_video: Tensor | None = None) -> VMAsOutput:
+        """Teacher forcing.
+
+        Args:
+            frames: float [B, 3, F, height, width], from `normalise_frames`.
+            codes: int64 [B, K, T].
+            with_video: bool [B]; False drops the video of that row, as classifier-free guidance needs in training.
+        """
+        features = self.video_encoder(frames)  # [B, C, D]
+        context = features
+        if with_video is not None:
+            context = features * with_video[:, None, None]
+        logits = self.music_decoder(codes, context)
+        return VMAsOutput(
+            logits=logits,
+            video=self.video_projection(features.mean(1)),
+            music=self.music_projection(music_features(logits, self.code_vectors)),
+            temperature=self.log_temperature.exp().clamp(min=0.01),
+        )
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        frames: Tensor,
+        *,
+        tokens: int | None = None,
+        prompt: Tensor | None = None,
+        top_k: int = 250,
+        top_p: float = 0.0,
+        temperature: float = 1.0,
+        guidance: float = 1.0,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Codes for a batch of clips.
+
+        Args:
+            frames: float [B, 3, F, height, width], from `normalise_frames`.
+            tokens: token frames in all, the prompt's included; None for the clip's length.
+            prompt: int64 [B, K, P], music to continue.
+            top_k, top_p, temperature, guidance, seed, progress: see `generation.generate`.
+
+        Returns:
+            int64 [B, K, tokens].
+        """
+        return self.music_decoder.generate(
+            self.video_encoder(frames),
+            frames=tokens or self.config.tokens_per_clip,
+            prompt=prompt,
+            top_k=top_k,
+            top_p=top_p,
+            temperature=temperature,
+            guidance=guidance,
+            seed=seed,
+            progress=progress,
+        )
+
+    @torch.inference_mode()
+    def embed_video(self, frames: Tensor) -> Tensor:
+        """Unit vectors [B, P] of clips [B, 3, F, height, width], for retrieval."""
+        return functional.normalize(self.video_projection(self.video_encoder(frames).mean(1)), dim=-1)
+
+    @torch.inference_mode()
+    def embed_music(self, codes: Tensor) -> Tensor:
+        """Unit vectors [B, P] of codes [B, K, T], for retrieval: what the decoder predicts of them without a video.
+
+        With the true video the logits would carry it over to the music's side, and retrieval would be won by that.
+        """
+        context = torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)
+        logits = self.music_decoder(codes, context)
+        return functional.normalize(self.music_projection(music_features(logits, self.code_vectors)), dim=-1)

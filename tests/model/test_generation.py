@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from vmas_pipeline.model.generation import Sampler
+from vmas_pipeline.model.music_decoder import MusicDecoder
+
+
+@pytest.fixture(scope="module")
+def decoder() -> MusicDecoder:
+    torch.manual_seed(0)
+    return MusicDecoder(width=32, layers=2, heads=4, card=16, context_width=8).eval()
+
+
+def test_greedy_takes_the_likeliest_by_either_name():
+    logits, uniform = torch.tensor([[0.0, 2.0, 1.0]]), torch.tensor([0.99])
+    assert Sampler(top_k=1).draw(logits, uniform).item() == 1
+    assert Sampler(top_k=3, temperature=0).draw(logits, uniform).item() == 1
+
+
+def test_draws_follow_the_softmax():
+    logits = torch.tensor([0.0, 1.0, 2.0, -1.0])
+    uniform = torch.rand(40_000, generator=torch.Generator().manual_seed(0))
+    drawn = Sampler(top_k=0, temperature=0.7).draw(logits.expand(40_000, 4), uniform)
+    shares = torch.bincount(drawn, minlength=4) / 40_000
+    assert torch.allclose(shares, (logits / 0.7).softmax(-1), atol=0.01)
+
+
+def test_top_k_and_top_p_leave_out_the_tail():
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    uniform = torch.linspace(0, 0.999, 200)
+    assert set(Sampler(top_k=2).draw(logits.expand(200, 4), uniform).tolist()) == {0, 1}
+    assert set(Sampler(top_k=0, top_p=0.7).draw(logits.expand(200, 4), uniform).tolist()) == {0, 1}
+    assert set(Sampler(top_k=0, top_p=0.85).draw(logits.expand(200, 4), uniform).tolist()) == {0, 1, 2}
+
+
+def test_the_same_seed_gives_the_same_codes_and_another_seed_others(decoder):
+    context = torch.randn(1, 3, 8)
+    first, again, other = (decoder.generate(context, frames=20, seed=seed) for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_clips_codes_do_not_depend_on_its_batch(decoder):
+    context = torch.randn(3, 3, 8)
+    together = decoder.generate(context, frames=20, guidance=2.0, seed=7)
+    alone = decoder.generate(context[1:2], frames=20, guidance=2.0, seed=8)
+    assert torch.equal(together[1:2], alone)
+
+
+def test_a_prompt_comes_back_and_is_continued_as_if_never_cut(decoder):
+    context = torch.randn(2, 3, 8)
+    whole = decoder.generate(context, frames=20, top_k=1)
+    continued = decoder.generate(context, frames=20, top_k=1, prompt=whole[:, :, :9])
+    assert torch.equal(continued, whole)
+
+
+def test_guidance_of_zero_ignores_the_video(decoder):
+    one, other = torch.randn(2, 1, 3, 8).unbind(0)
+    codes = [decoder.generate(context, frames=12, top_k=1, guidance=0.0) for context in (one, other)]
+    assert torch.equal(*codes)
+
+
+def test_progress_counts_every_step(decoder):
+    seen = []
+    decoder.generate(torch.randn(1, 3, 8), frames=5, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(i, 8) for i in range(1, 9)]
+
+
+def test_a_prompt_that_leaves_nothing_to_do_is_refused(decoder):
+    with pytest.raises(ValueError, match=r"frames \(5\) must exceed those of the prompt \(5\)"):
+        decoder.generate(torch.randn(1, 3, 8), frames=5, prompt=torch.zeros(1, 4, 5, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"top_k": -1}, r"top_k \(-1\)"), ({"top_p": 2.0}, r"top_p \(2.0\)"), ({"temperature": -1.0}, "temperature")],
+)
+def test_sampling_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Sampler(**settings)

@@ -1,0 +1,154 @@
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
+from vmas_pipeline.media import MediaError, read_frames
+from vmas_pipeline.sampling import Sampling
+
+from .tiny_model import CLIP, film, tiny_generator
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return tiny_generator()
+
+
+@pytest.fixture(scope="module")
+def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("films") / "long.mp4", 12.0)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 5.0])
+def test_music_is_as_long_as_the_picture(generator: Generator, tmp_path: Path, seconds: float) -> None:
+    music = generator.generate(film(tmp_path / "film.mp4", seconds))
+    assert music.sample_rate == 16_000
+    assert music.waveform.shape == (1, round(seconds * 16_000))
+    assert music.waveform.dtype == np.float32
+    assert 0 < np.abs(music.waveform).max() <= 1
+
+
+def test_a_long_video_gets_music_of_its_length_and_progress_reaches_the_end(
+    generator: Generator, twelve_seconds: Path
+) -> None:
+    steps: list[tuple[int, int]] = []
+    music = generator.generate(twelve_seconds, progress=lambda done, total: steps.append((done, total)))
+    assert music.waveform.shape == (1, 192_000)
+    done = [made for made, _ in steps]
+    assert done == sorted(done)
+    assert done[-1] == 600
+    assert {total for _, total in steps} == {600}
+
+
+def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator, twelve_seconds: Path) -> None:
+    codes = generator._codes(twelve_seconds, 600, 3, None)
+    frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=32, start_s=7.0, frames=48)
+    last = generator._window_codes(frames[None], 250, codes[..., 350:500], _window_seed(3, 3), None)
+    assert torch.equal(last, codes[..., 350:])
+
+
+def test_the_same_seed_makes_the_same_music_and_another_seed_another(
+    generator: Generator, twelve_seconds: Path
+) -> None:
+    first, again, other = (generator.generate(twelve_seconds, seed=s, seconds=1.0).waveform for s in (0, 0, 1))
+    assert first.shape == (1, 16_000)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_seconds_beyond_the_video_give_the_whole_video(generator: Generator, tmp_path: Path) -> None:
+    assert generator.generate(film(tmp_path / "film.mp4", 0.4), seconds=60).waveform.shape == (1, 6_400)
+
+
+def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (2, 48, 32, 32, 3), np.uint8)
+    music = generator.generate_from_frames(frames, seed=4)
+    assert music.shape == (2, 80_000)
+    assert np.array_equal(music, generator.generate_from_frames(frames, seed=4))
+
+
+@pytest.mark.parametrize("tokens", [1, 20, 249, 250, 251, 375, 376, 600, 5_000])
+def test_windows_cover_every_token_once_and_are_full(tokens: int) -> None:
+    plan = list(windows(tokens, 250, 0.5))
+    assert plan[0][:2] == (0, 0)
+    assert plan[-1][2] == tokens
+    assert all(before[2] == after[1] for before, after in pairwise(plan))
+    assert all(end - start == min(tokens, 250) for start, _, end in plan)
+    assert all(done - start >= 125 for start, done, _ in plan[1:])
+
+
+def test_chunks_join_as_if_decoded_together(generator: Generator) -> None:
+    codes = torch.randint(256, (1, 4, 3_300), generator=torch.Generator().manual_seed(0))  # 66 s: three chunks
+    with torch.inference_mode():
+        whole = generator.codec.decode(codes).clamp(-1, 1).numpy()
+    np.testing.assert_allclose(decode_in_chunks(generator.codec, codes), whole, atol=1e-5)
+
+
+def test_settings_of_the_sampling_can_be_changed(generator: Generator) -> None:
+    assert generator.with_sampling(guidance=2.0).sampling == Sampling(top_k=20, guidance=2.0)
+    assert generator.sampling.guidance == 1.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"seconds": 0.0}, r"seconds \(0.0\) must be positive"), ({"seed": -1}, r"seed \(-1\) must not be negative")],
+)
+def test_impossible_requests_are_named(
+    generator: Generator, twelve_seconds: Path, arguments: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        generator.generate(twelve_seconds, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_no_film_is_refused(generator: Generator, tmp_path: Path) -> None:
+    text = tmp_path / "film.mp4"
+    text.write_text("no film")
+    with pytest.raises(MediaError, match=r"film\.mp4 cannot be read as a film"):
+        generator.generate(text)
+
+
+def test_a_saved_model_makes_the_same_music(generator: Generator, tmp_path: Path) -> None:
+    folder, video = tmp_path / "models" / "vmas", film(tmp_path / "film.mp4", 0.4)
+    generator.save(folder)
+    generator.save(folder)  # replaces what is there
+    loaded = Generator.load(folder)
+    assert [entry.name for entry in folder.parent.iterdir()] == ["vmas"]
+    assert (loaded.clip, loaded.sampling, loaded.training) == (CLIP, generator.sampling, {"steps": 0})
+    assert np.array_equal(loaded.generate(video).waveform, generator.generate(video).waveform)
+
+
+def _change(folder: Path, **changes: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_is_wrong_with_a_model_folder_is_named(generator: Generator, tmp_path: Path) -> None:
+    folder = tmp_path / "vmas"
+    with pytest.raises(ModelFolderError, match="vmas is not a folder"):
+        Generator.load(folder)
+    generator.save(folder)
+    _change(folder, format=2)
+    with pytest.raises(ModelFolderError, match="has format 2, this version reads 1"):
+        Generator.load(folder)
+    _change(folder, format=1, colour="blue")
+    with pytest.raises(ModelFolderError, match="missing or unknown keys: colour"):
+        Generator.load(folder)
+    generator.save(folder)
+    _change(folder, sampling={"top_k": 0})
+    with pytest.raises(ModelFolderError, match=r"top_k: Input should be greater than or equal to 1"):
+        Generator.load(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelFolderError, match=r"has no model\.safetensors"):
+        Generator.load(folder)
+
+
+def test_damaged_weights_are_refused(generator: Generator, tmp_path: Path) -> None:
+    generator.save(tmp_path)
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(ModelFolderError, match="does not fit this version"):
+        Generator.load(tmp_path)
