@@ -1,0 +1,140 @@
+"""Settings of a training run; `parameters_train.yml` fills them."""
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
+from vmas_pipeline.sampling import Sampling
+
+if TYPE_CHECKING:
+    import torch
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelConfig:
+    """Which model is trained."""
+
+    size: str = "vmas_base"
+    """A named size of model.config: vmas_base or vmas_paper."""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Options that differ from the named size, nested as VMAsConfig is."""
+
+    def build(self) -> VMAsConfig:
+        """The model's config, with the overrides applied.
+
+        Raises:
+            ValueError: an unknown size or option; the message names it.
+        """
+        if self.size not in SIZES:
+            raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
+        return with_overrides(SIZES[self.size](), self.overrides, "train.model.overrides")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ObjectiveConfig:
+    """What is minimised: L = L_ar + lambda L_con (section 4.4)."""
+
+    beat_weighting: bool = True
+    """Weight the cross-entropy by the beat weights of the features (eq. 4); False weighs all frames alike."""
+    contrastive_weight: float = Field(default=0.1, ge=0)
+    """lambda; 0 leaves the contrastive term out."""
+    contrastive_music: Literal["video", "none"] = "video"
+    """The music feature comes from logits that saw the "video", as in the paper, or from a pass with "none" (not in the
+    paper: the term then cannot be met by carrying the video through the decoder)."""
+    codebook_weights: tuple[float, ...] | None = None
+    """Relative weight of each codebook's cross-entropy; None weighs them alike, as the paper does."""
+    condition_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of clips whose video is hidden, for classifier-free guidance."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class OptimiserConfig:
+    """AdamW under a cosine schedule (appendix B)."""
+
+    name: Literal["adamw", "dadapt_adam", "prodigy"] = "adamw"
+    """dadapt_adam is D-Adaptation, as in the paper; it and prodigy find the learning rate: set 1.0 for them."""
+    learning_rate: float = Field(default=1.5e-3, gt=0)
+    """At the schedule's peak."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(default=0.1, ge=0)
+    """Of matrices; norms, embeddings, biases and positions have none."""
+    clip: float = Field(default=1.0, ge=0)
+    """Bound on the gradient's norm; 0 is none."""
+    warmup_steps: int = Field(default=40, ge=0)
+    final_rate: float = Field(default=0.02, ge=0, le=1)
+    """Where the cosine ends, as a share of its peak."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class EngineConfig:
+    """How the work is laid out; the DeepSpeed configuration is derived from it."""
+
+    processes: int = Field(default=1, ge=1)
+    """Ranks on this machine."""
+    threads: int = Field(default=1, ge=1)
+    """CPU threads of each rank."""
+    zero_stage: Literal[0, 1, 2] = 1
+    """What ZeRO shards over the ranks: nothing, optimiser states, gradients too."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    micro_batch: int = Field(default=8, ge=1)
+    """Clips a rank takes at once."""
+    accumulation: int = Field(default=1, ge=1)
+    """Micro-batches that make one optimiser step."""
+
+    def deepspeed(self, clip: float) -> dict[str, Any]:
+        """DeepSpeed's own configuration."""
+        return {
+            "train_micro_batch_size_per_gpu": self.micro_batch,
+            "gradient_accumulation_steps": self.accumulation,
+            "gradient_clipping": clip,
+            "zero_optimization": {"stage": self.zero_stage},
+            "zero_allow_untested_optimizer": True,
+            "bf16": {"enabled": self.precision == "bf16"},
+            "steps_per_print": 10**9,  # the loop reports
+        }
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        import torch
+
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class WatchConfig:
+    """What is looked at during training, and how often; all in optimiser steps."""
+
+    log_every: int = Field(default=10, ge=1)
+    validate_every: int = Field(default=100, ge=1)
+    validation_clips: int = Field(default=64, ge=2)
+    sample_every: int = Field(default=200, ge=1)
+    sample_clips: int = Field(default=2, ge=0)
+    checkpoint_every: int = Field(default=100, ge=1)
+    checkpoints_kept: int = Field(default=2, ge=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TrainConfig:
+    """A training run."""
+
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    engine: EngineConfig = EngineConfig()
+    watch: WatchConfig = WatchConfig()
+    sampling: Sampling = Sampling()
+    """How the trained model draws tokens unless told otherwise."""
+    steps: int = Field(default=400, ge=1)
+    """Optimiser steps."""
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+    """Of the moving average of the weights, which is what generates."""
+    shuffle_buffer: int = Field(default=256, ge=1)
+    """Clips held for shuffling."""
+    seed: int = Field(default=0, ge=0)
+    resume: bool = True
+    """Go on with an unfinished run of the same settings and data."""

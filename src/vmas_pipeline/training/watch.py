@@ -1,0 +1,139 @@
+"""What a person sees of a run: the progress bar, and metrics, validation and samples in MLflow."""
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from vmas_pipeline.codec.interface import AudioCodec
+from vmas_pipeline.generator import Generator
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.tracking import RunLogger
+from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.data import held_out_batches
+from vmas_pipeline.training.objective import Losses, validation_figures
+from vmas_pipeline.training.optimisation import MovingAverage
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
+    from matplotlib.figure import Figure
+
+
+class Watch:
+    """Reports of one rank; all but rank 0 stay silent.
+
+    Args:
+        config: how often to look at what.
+        clip, codec, features: what samples and validation are made from.
+        run_id: the MLflow run; None logs to none.
+        rank: this process.
+    """
+
+    def __init__(
+        self, config: TrainConfig, clip: ClipSpec, codec: AudioCodec, features: Path, run_id: str | None, rank: int
+    ):
+        self.config, self.clip, self.codec, self.rank = config, clip, codec, rank
+        self.logger = RunLogger(run_id) if run_id else None
+        watch = config.watch
+        self.held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
+        self.window: list[dict[str, float]] = []  # figures of the steps since the last log
+        self.validation: dict[str, float] = {}
+        self.since = time.perf_counter()
+        self.averaged: VMAs | None = None
+
+    def start(self, done: int, steps: int) -> None:
+        """Show the bar, at the step where the run goes on."""
+        if self.rank == 0 and done:
+            tqdm.write(f"training goes on from the checkpoint of step {done} of {steps}")
+        self.bar = tqdm(total=steps, initial=done, desc="train", unit="step", disable=self.rank != 0, mininterval=2)
+
+    def after_step(
+        self, step: int, losses: Losses, waited: float, engine: "DeepSpeedEngine", average: MovingAverage
+    ) -> None:
+        """Take in a step, and log, validate or sample where one of them is due."""
+        if self.rank != 0:
+            return
+        figures = {name: float(value.detach()) for name, value in vars(losses).items()}
+        if not np.isfinite(figures["total"]):
+            raise FloatingPointError(
+                f"the loss is {figures['total']} at step {step}: lower train.optimiser.learning_rate"
+            )
+        norm = engine.get_global_grad_norm()
+        self.window.append({**figures, "data_wait_s": waited} | ({} if norm is None else {"grad_norm": float(norm)}))
+        self.bar.update()
+        watch, last = self.config.watch, step == self.config.steps
+        if step % watch.log_every == 0 or last:
+            self._log(step, engine.get_lr()[0])
+        if step % watch.validate_every == 0 or last:
+            self._validate(step, engine.module, average)
+        if step % watch.sample_every == 0 or last:
+            self._sample(step, engine.module, average)
+
+    def finish(
+        self, model: torch.nn.Module, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]
+    ) -> None:
+        """Write the model folder, with the averaged weights, and the last validation's figures."""
+        self.bar.close()
+        if self.rank != 0:
+            return
+        Generator(self._averaged(model, average), self.codec, self.clip, self.config.sampling, provenance).save(folder)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        result.write_text(json.dumps(self.validation, indent=2) + "\n")
+
+    def _log(self, step: int, rate: float) -> None:
+        elapsed, now = time.perf_counter() - self.since, time.perf_counter()
+        engine = self.config.engine
+        clips = len(self.window) * engine.micro_batch * engine.accumulation * engine.processes
+        means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
+        self.bar.set_postfix(loss=f"{means['total']:.3f}", cb0=f"{means['codebook_0']:.3f}")
+        if self.logger:
+            self.logger.metrics(
+                {"train": means, "learning_rate": rate, "clips_per_s": clips / max(elapsed, 1e-9)}, step
+            )
+        self.window, self.since = [], now
+
+    def _validate(self, step: int, model: torch.nn.Module, average: MovingAverage) -> None:
+        if not self.held_out:
+            return
+        self.validation = validation_figures(self._averaged(model, average), self.held_out)
+        if self.logger:
+            self.logger.metrics({"validation": self.validation}, step)
+
+    def _sample(self, step: int, model: torch.nn.Module, average: MovingAverage) -> None:
+        clips = self.config.watch.sample_clips
+        if not (self.logger and self.held_out and clips):
+            return
+        generator = Generator(self._averaged(model, average), self.codec, self.clip, self.config.sampling)
+        frames = self.held_out[0].frames[:clips].numpy()
+        for index, waveform in enumerate(generator.generate_from_frames(frames, seed=self.config.seed)):
+            name = f"sample_{index}"
+            self.logger.audio(name, waveform, self.codec.sample_rate, step)
+            self.logger.figure(f"{name}_spectrogram", spectrogram(waveform, self.codec.sample_rate), step)
+
+    def _averaged(self, model: torch.nn.Module, average: MovingAverage) -> VMAs:
+        """A copy of the model, made once, with the averaged weights of now."""
+        if self.averaged is None:
+            self.averaged = cast(VMAs, copy.deepcopy(model)).float().eval()
+        average.copy_to(self.averaged.parameters())
+        return self.averaged
+
+
+def spectrogram(waveform: np.ndarray, sample_rate: int) -> "Figure":
+    """The mel spectrogram of a waveform [N], in dB below its maximum."""
+    import librosa
+    from matplotlib.figure import Figure
+
+    power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, n_mels=80)
+    figure = Figure(figsize=(6, 2.5), layout="constrained")
+    axes = figure.add_subplot()
+    image = librosa.display.specshow(
+        librosa.power_to_db(power, ref=np.max), sr=sample_rate, x_axis="time", y_axis="mel", ax=axes
+    )
+    figure.colorbar(image, ax=axes, format="%+.0f dB")
+    return figure

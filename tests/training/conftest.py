@@ -1,0 +1,85 @@
+"""A very small data set and training for the tests of this room."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vmas_pipeline.codec.config import SpectralCodecConfig
+from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.features.shards import Sample, write_shard
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.sampling import Sampling
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig, WatchConfig
+
+CLIP = ClipSpec(duration_s=1.0, frame_rate=8.0, frame_size=16, sample_rate=16_000)
+TOKENS, CARD = 50, 256
+
+SMALL_MODEL = {
+    "frame_rate": 8.0,
+    "video": {
+        "frames": 8, "frame_size": 16, "depths": [1, 1], "widths": [8, 16], "heads": [1, 2], "pool_strides": [4],
+        "windows": [4, None],
+    },
+    "decoder": {"width": 16, "layers": 1, "heads": 2},
+}  # fmt: skip
+
+
+def config_of_a_small_run(**changes) -> TrainConfig:
+    settings = {
+        "model": ModelConfig(size="vmas_base", overrides=SMALL_MODEL),
+        "optimiser": OptimiserConfig(warmup_steps=2),
+        "engine": EngineConfig(micro_batch=4),
+        "watch": WatchConfig(
+            log_every=2, validate_every=4, validation_clips=4, sample_every=6, sample_clips=1, checkpoint_every=3
+        ),
+        "sampling": Sampling(top_k=10, guidance=2.0),
+        "steps": 6,
+        "shuffle_buffer": 8,
+    }
+    return TrainConfig(**{**settings, **changes})
+
+
+def random_sample(index: int) -> Sample:
+    draw = np.random.default_rng(index)
+    beats = np.arange(TOKENS) % 10 == 0
+    return Sample(
+        clip_id=f"clip-{index:04d}",
+        frames=draw.integers(0, 256, (8, 16, 16, 3), dtype=np.uint8),
+        codes=draw.integers(0, CARD, (4, TOKENS)).astype(np.int16),
+        beat_weights=np.where(beats, 1.0, 0.5).astype(np.float32),
+        music_beats=beats,
+        video_beats=beats,
+        flow=draw.random(7, dtype=np.float32),
+        onsets_s=np.array([0.2], np.float32),
+        peaks_s=np.array([0.2], np.float32),
+        row={},
+    )
+
+
+@pytest.fixture(scope="session")
+def clip() -> ClipSpec:
+    return CLIP
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    """A function of the settings that differ."""
+    return config_of_a_small_run
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory) -> Path:
+    """Four training shards of six clips, one validation shard of four."""
+    folder = tmp_path_factory.mktemp("features")
+    for shard in range(4):
+        write_shard(folder / "train" / f"{shard:06d}.tar", [random_sample(shard * 6 + i) for i in range(6)])
+    write_shard(folder / "validation" / "000000.tar", [random_sample(100 + i) for i in range(4)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def codec(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "codec"
+    SpectralCodec(SpectralCodecConfig(width=16, blocks=1)).save(folder)
+    return folder

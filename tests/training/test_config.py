@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from vmas_pipeline.model.config import vmas_base, vmas_paper
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, TrainConfig
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def configured(environment: str) -> TrainConfig:
+    values = yaml.safe_load((CONF / environment / "parameters_train.yml").read_text())["train"]
+    return TypeAdapter(TrainConfig).validate_python(values)
+
+
+def test_the_environments_train_the_sizes_that_they_are_named_after():
+    assert configured("base").model.build() == vmas_base()
+    assert configured("paper").model.build() == vmas_paper()
+
+
+def test_the_paper_trains_as_the_paper_did():
+    paper = configured("paper")
+    assert paper.optimiser.name == "dadapt_adam" and paper.optimiser.learning_rate == 1.0
+    assert paper.optimiser.warmup_steps == 4000
+    assert paper.objective.codebook_weights is None
+    assert paper.ema_decay == 0.99
+
+
+def test_deepspeeds_configuration_follows_ours():
+    derived = EngineConfig(zero_stage=2, precision="bf16", micro_batch=6, accumulation=2).deepspeed(clip=1.0)
+    assert derived["train_micro_batch_size_per_gpu"] == 6
+    assert derived["gradient_accumulation_steps"] == 2
+    assert derived["gradient_clipping"] == 1.0
+    assert derived["zero_optimization"] == {"stage": 2}
+    assert derived["bf16"] == {"enabled": True}
+
+
+def test_unknown_keys_are_refused():
+    with pytest.raises(ValidationError, match="step_count"):
+        TypeAdapter(TrainConfig).validate_python({"step_count": 3})
+
+
+def test_an_unknown_size_is_refused_with_the_known_ones():
+    with pytest.raises(
+        ValueError, match=r"train\.model\.size \(huge\) is unknown: choose one of vmas_base, vmas_paper"
+    ):
+        ModelConfig(size="huge").build()

@@ -1,0 +1,40 @@
+import math
+
+import pytest
+import torch
+
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.config import ObjectiveConfig
+from vmas_pipeline.training.data import held_out_batches
+from vmas_pipeline.training.objective import batch_losses, validation_figures
+
+
+@pytest.fixture(scope="module")
+def batch(features):
+    return held_out_batches(features, "validation", 4, 4)[0]
+
+
+@pytest.fixture(scope="module")
+def model(small_config) -> VMAs:
+    torch.manual_seed(0)
+    return VMAs(small_config().model.build(), torch.randn(4, 256, 64)).eval()
+
+
+def test_the_total_is_its_parts_as_weighted(model, batch):
+    config = ObjectiveConfig(contrastive_weight=0.3)
+    losses = batch_losses(model(batch.video(), batch.codes), batch, config)
+    assert losses.total.item() == pytest.approx((losses.autoregressive + 0.3 * losses.contrastive).item())
+
+
+def test_beat_weights_count_only_where_asked_for(model, batch):
+    output = model(batch.video(), batch.codes)
+    weighted = batch_losses(output, batch, ObjectiveConfig(beat_weighting=True)).autoregressive
+    plain = batch_losses(output, batch, ObjectiveConfig(beat_weighting=False)).autoregressive
+    assert plain > weighted  # weights are 1 on a tenth of the frames and a half elsewhere
+
+
+def test_an_untrained_model_is_near_chance_and_has_no_gap(model, batch):
+    figures = validation_figures(model, [batch])
+    assert math.log(256) <= figures["codebook_0"] <= math.log(256) + 1  # logits of unit variance cost half a nat
+    assert figures["gap"] == pytest.approx(figures["codebook_0_shuffled"] - figures["codebook_0"])
+    assert abs(figures["gap"]) < 0.2

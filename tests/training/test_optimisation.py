@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from vmas_pipeline.model.config import vmas_base
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.config import OptimiserConfig
+from vmas_pipeline.training.optimisation import (
+    MovingAverage,
+    build_optimiser,
+    learning_rate_factor,
+    parameter_groups,
+)
+
+
+def test_only_matrices_decay():
+    model = VMAs(vmas_base())
+    decayed, rest = (group["params"] for group in parameter_groups(model, 0.1))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert all(parameter.dim() > 1 for parameter in decayed)
+    assert not any(
+        "pos_embed" in names[id(p)] or "embeddings" in names[id(p)] or "norm" in names[id(p)] for p in decayed
+    )
+    assert len(decayed) + len(rest) == len(names)
+    assert any("knots" in names[id(p)] for p in rest) and any("embeddings" in names[id(p)] for p in rest)
+
+
+def test_the_rate_rises_linearly_and_falls_as_half_a_cosine():
+    config = OptimiserConfig(warmup_steps=10, final_rate=0.1)
+    factors = [learning_rate_factor(step, 110, config) for step in (0, 4, 9, 10, 60, 110, 500)]
+    assert factors == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.55, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("name", ["adamw", "dadapt_adam", "prodigy"])
+def test_every_optimiser_lowers_a_quadratic(name):
+    layer = torch.nn.Linear(4, 1)
+    torch.nn.init.constant_(layer.weight, 2.0)
+    rate = 0.05 if name == "adamw" else 1.0
+    optimiser = build_optimiser(layer, OptimiserConfig(name=name, learning_rate=rate, weight_decay=0.0))
+    before = layer.weight.square().sum().item()
+    for _ in range(60):
+        optimiser.zero_grad()
+        (layer.weight.square().sum() + layer.bias.square().sum()).backward()
+        optimiser.step()
+    assert layer.weight.square().sum().item() < 0.9 * before
+
+
+def test_the_moving_average_is_the_recursion_written_out():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    average, expected = MovingAverage([weight], decay=0.5), 0.0
+    for step in range(1, 21):
+        with torch.no_grad():
+            weight.fill_(step)
+        average.update([weight])
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    target = torch.empty(1)
+    average.copy_to([target])
+    assert target.item() == pytest.approx(expected, rel=1e-6)

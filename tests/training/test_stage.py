@@ -1,0 +1,82 @@
+"""The whole stage, with its real processes: DeepSpeed under torchrun with gloo."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import TypeAdapter
+from safetensors.torch import load_file
+
+from vmas_pipeline.generator import Generator
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, TrainConfig
+from vmas_pipeline.training.launcher import TrainingFailed
+from vmas_pipeline.training.stage import train
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pydantic import TypeAdapter
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.stage import train
+
+config = TypeAdapter(TrainConfig).validate_json(sys.argv[1])
+clip = TypeAdapter(ClipSpec).validate_json(sys.argv[2])
+train(config, clip, *map(Path, sys.argv[3:]))
+"""
+
+
+def wait_for(condition, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(features, codec, clip, small_config, tmp_path):
+    config = small_config(steps=24, engine=EngineConfig(processes=2, micro_batch=2))
+    figures = train(config, clip, features, codec, tmp_path / "unbroken", tmp_path / "one")
+    assert figures["codebook_0"] > 0
+
+    arguments = [TypeAdapter(TrainConfig).dump_json(config), TypeAdapter(type(clip)).dump_json(clip)]
+    paths = [features, codec, tmp_path / "resumed", tmp_path / "two"]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments, *map(str, paths)])
+    try:
+        assert wait_for(lambda: any((tmp_path / "two").glob("*/step-????????")), 240), "no checkpoint came"
+    finally:
+        workers = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert len(workers) >= 3  # torchrun and two ranks
+    assert psutil.wait_procs(workers, timeout=30)[1] == [], "workers outlived the process that started them"
+    assert not (tmp_path / "resumed").exists()
+
+    train(config, clip, features, codec, tmp_path / "resumed", tmp_path / "two")
+    unbroken, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("unbroken", "resumed"))
+    assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
+    assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 24
+
+
+def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):
+    damaged = tmp_path / "features"
+    (damaged / "validation").mkdir(parents=True)
+    (damaged / "validation" / "000000.tar").symlink_to(features / "validation" / "000000.tar")
+    (damaged / "train").mkdir()
+    with pytest.raises(TrainingFailed, match="has 0 shards for 1 ranks"):
+        train(small_config(), clip, damaged, codec, tmp_path / "model", tmp_path / "checkpoints")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_that_does_not_fit_the_clips_is_refused_at_once(features, codec, clip, small_config, tmp_path):
+    config = replace(small_config(), model=ModelConfig(size="vmas_base"))
+    with pytest.raises(ValueError, match=r"the model's video\.frames is 48, but clips and codec have 8"):
+        train(config, clip, features, codec, Path(tmp_path / "model"), tmp_path / "checkpoints")
