@@ -1,0 +1,80 @@
+"""Geometry of the report's drawings, in the units of their SVG views, and the spectrogram pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vmas_pipeline.evaluation.alignment import matched_pairs
+from vmas_pipeline.media import whole_file
+
+WIDTH = 1000.0
+FLOW_HEIGHT = 90.0
+HISTOGRAM_HEIGHT = 60.0
+HISTOGRAM_BINS = 20
+SPECTROGRAM_BANDS, SPECTROGRAM_RANGE_DB = 80, 70.0
+
+
+def timeline(
+    flow: np.ndarray, peaks_s: np.ndarray, onsets_s: dict[str, np.ndarray], frame_rate: float, duration_s: float
+) -> dict[str, Any]:
+    """A clip's flow curve with its peaks, and the onsets of each music, on one time axis from 0 to `WIDTH`.
+
+    Args:
+        flow: mean flow of the frame pairs, [F - 1].
+        peaks_s: the peaks that are matched, seconds.
+        onsets_s: onsets of each music, by the music's name.
+        frame_rate: frames per second of the flow.
+        duration_s: the clip's length.
+
+    Returns:
+        curve: the points of an SVG polyline; peaks: x and y of each; onsets: for each music, x and whether it matches
+        a peak; seconds: x of each whole second.
+    """
+    scale = WIDTH / duration_s
+    top = float(flow.max()) or 1.0
+    times = (np.arange(len(flow)) + 0.5) / frame_rate
+    heights = FLOW_HEIGHT * (1 - 0.92 * flow / top)
+    indices = np.clip(np.round(peaks_s * frame_rate - 0.5).astype(int), 0, len(flow) - 1)
+    onsets = {}
+    for name, at in onsets_s.items():
+        matched = {onset for onset, _ in matched_pairs(at, peaks_s, frame_rate)}
+        onsets[name] = [{"x": round(float(t * scale), 1), "matched": i in matched} for i, t in enumerate(at)]
+    return {
+        "curve": " ".join(f"{t * scale:.1f},{y:.1f}" for t, y in zip(times, heights)),
+        "peaks": [
+            {"x": round(float(t * scale), 1), "y": round(float(heights[i]), 1)} for t, i in zip(peaks_s, indices)
+        ],
+        "onsets": onsets,
+        "seconds": [round(second * scale, 1) for second in range(int(duration_s) + 1)],
+    }
+
+
+def histogram(scores: np.ndarray) -> list[dict[str, float]]:
+    """Bars of scores in [0, 1]: x, width, y and height, the tallest `HISTOGRAM_HEIGHT` high, and the count."""
+    counts, _ = np.histogram(scores, bins=HISTOGRAM_BINS, range=(0, 1))
+    step, tallest = WIDTH / HISTOGRAM_BINS, max(int(counts.max()), 1)
+    return [
+        {
+            "x": i * step + 1,
+            "width": step - 2,
+            "height": round(HISTOGRAM_HEIGHT * int(count) / tallest, 1),
+            "y": round(HISTOGRAM_HEIGHT * (1 - int(count) / tallest), 1),
+            "count": int(count),
+        }
+        for i, count in enumerate(counts)
+    ]
+
+
+def save_spectrogram(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+    """Write the mel spectrogram of a waveform [samples] as a PNG, time to the right, low notes at the bottom."""
+    import librosa
+    import matplotlib.image
+
+    hop = max(1, len(waveform) // 500)
+    mel = librosa.feature.melspectrogram(
+        y=waveform, sr=sample_rate, n_fft=1024, hop_length=hop, n_mels=SPECTROGRAM_BANDS, fmin=40
+    )
+    decibels = librosa.power_to_db(mel, ref=np.max, top_db=SPECTROGRAM_RANGE_DB)
+    with whole_file(path) as temporary:
+        matplotlib.image.imsave(temporary, decibels[::-1], cmap="magma", vmin=-SPECTROGRAM_RANGE_DB, vmax=0)

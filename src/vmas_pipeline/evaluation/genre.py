@@ -1,0 +1,66 @@
+"""Genre agreement: does generated music have the genre of its video?"""
+
+# N clips, D width of the embedding
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenreReport:
+    """Genre agreement with its chance level and ceiling, all in [0, 1]."""
+
+    agreement: float
+    """Share of the clips whose generated music is heard as the video's genre."""
+    chance: float
+    """The same for music that is given to another video: the share expected of a random pairing."""
+    ceiling: float
+    """The same for the true music of these clips: what the classifier itself can reach."""
+    predicted: np.ndarray  # str [N], genre heard in the generated music
+
+
+def genre_agreement(
+    training: tuple[np.ndarray, np.ndarray], true: np.ndarray, generated: np.ndarray, genres: np.ndarray
+) -> GenreReport:
+    """Hear the genre of generated music with a logistic regression fitted to the true music of the training split.
+
+    Args:
+        training: Embeddings [M, D] of true music of the training split, and its genres, str [M].
+        true: Embeddings [N, D] of the held-out clips' true music, through the codec where the generated music is.
+        generated: Embeddings [N, D] of the music generated for them.
+        genres: Genre of each held-out clip, str [N].
+
+    Raises:
+        ValueError: Fewer than two genres to tell apart, or lengths that differ.
+    """
+    genres = np.asarray(genres)
+    if not len(true) == len(generated) == len(genres):
+        raise ValueError(f"true ({len(true)}), generated ({len(generated)}), genres ({len(genres)}) differ in length")
+    predict = fit_genres(*training)
+    heard = predict(generated)
+    names = np.unique(np.concatenate([heard, genres]))
+    chance = sum(float(np.mean(heard == name) * np.mean(genres == name)) for name in names)
+    return GenreReport(
+        agreement=float(np.mean(heard == genres)),
+        chance=chance,
+        ceiling=float(np.mean(predict(true) == genres)),
+        predicted=heard,
+    )
+
+
+def fit_genres(embeddings: np.ndarray, genres: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from embeddings [N, D] to genres str [N]: standardised features, logistic regression.
+
+    Raises:
+        ValueError: Fewer than two genres.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    genres = np.asarray(genres)
+    if len(np.unique(genres)) < 2:
+        raise ValueError(f"genres ({', '.join(np.unique(genres))}) must be two or more: label the videos' info.json")
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(embeddings, genres).predict

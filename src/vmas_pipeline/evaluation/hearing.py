@@ -1,0 +1,59 @@
+"""What is heard in music: tags and embeddings by the tagger, onsets by the onset detector."""
+
+# B, N clips, C tags, D width of the embedding
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import torch
+
+from vmas_pipeline.curation.tagger import SAMPLE_RATE, MusicTagger
+from vmas_pipeline.features.onsets import onset_times
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What was heard in N pieces of music."""
+
+    probabilities: np.ndarray  # float32 [N, C], of the tags
+    embeddings: np.ndarray  # float32 [N, D]
+    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; none where not asked for
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The parts one after the other."""
+        return cls(
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            embeddings=np.concatenate([part.embeddings for part in parts]),
+            onsets_s=[onsets for part in parts for onsets in part.onsets_s],
+        )
+
+
+class Listener:
+    """Hears waveforms of one sample rate."""
+
+    def __init__(self, tagger: MusicTagger, sample_rate: int) -> None:
+        self.tagger = tagger
+        self.sample_rate = sample_rate
+
+    def hear(self, waveforms: np.ndarray, onsets: list[np.ndarray] | None = None) -> Heard:
+        """Listen to waveforms float32 [B, samples]; a clip's tags and embedding are the mean over its patches of 3 s.
+
+        Args:
+            waveforms: of this listener's sample rate.
+            onsets: Onsets that are known already, or an empty list where they are not needed; None detects them.
+        """
+        tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
+        return Heard(
+            probabilities=tagged.probabilities.cpu().numpy(),
+            embeddings=tagged.embeddings.cpu().numpy(),
+            onsets_s=[onset_times(waveform, self.sample_rate) for waveform in waveforms] if onsets is None else onsets,
+        )
+
+    def _at_taggers_rate(self, waveforms: np.ndarray) -> torch.Tensor:
+        from torchaudio.functional import resample
+
+        samples = torch.from_numpy(np.ascontiguousarray(waveforms)).to(self.tagger.front_end.window.device)
+        return resample(samples, self.sample_rate, SAMPLE_RATE)
