@@ -1,0 +1,57 @@
+"""Settings of the ablation."""
+
+from dataclasses import asdict, field
+from typing import Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from vmas_pipeline.training.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class AblationConfig:
+    """Which variants are trained, how long, and on how many clips they are measured."""
+
+    variants: dict[str, dict[str, Any]]
+    """Name to what it changes of the `train` parameters, nested as they are. The first is what the others are compared
+    with."""
+    train: dict[str, Any] = field(default_factory=dict)
+    """What all variants change, such as fewer steps."""
+    seeds: tuple[int, ...] = (0,)
+    """Each variant is trained once with each."""
+    clips: int = Field(default=128, ge=2)
+    """Held-out clips that each is measured on."""
+    training_clips: int = Field(default=128, ge=2)
+    """Clips of true music that teach the genres."""
+
+    def __post_init__(self) -> None:
+        if len(self.variants) < 2:
+            raise ValueError(f"ablation.variants has {len(self.variants)} entries: a comparison needs two or more")
+
+
+def variant_config(base: TrainConfig, config: AblationConfig, variant: str, seed: int) -> TrainConfig:
+    """The training of one variant: the base, changed for all variants, then for this one.
+
+    Raises:
+        ValueError: a variant sets something that training does not have; the message names both.
+    """
+    settings = merged(merged(asdict(base), config.train), config.variants[variant])
+    try:
+        return TypeAdapter(TrainConfig).validate_python({**settings, "seed": seed})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"ablation variant {variant} does not fit the training's settings: {wrong}") from error
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested mappings joined, changes winning.
+
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+    {'a': {'b': 1, 'c': 3}}
+    """
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result

@@ -1,0 +1,37 @@
+"""The ablation as a picture."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+PANELS = (
+    ("mv_align", "MV Align, higher is better"),
+    ("fad", "FAD, lower is better"),
+    ("kl", "KL, lower is better"),
+    ("r_at_10", "Retrieval R@10, higher is better"),
+)
+
+
+def plot_ablation(table: "DataFrame") -> "Figure":
+    """One panel a metric: a dot for each seed, a bar for the mean over seeds, and the chance level of MV Align.
+
+    Args:
+        table: of `run_ablation`.
+    """
+    from matplotlib.figure import Figure
+
+    variants = list(dict.fromkeys(table["variant"]))
+    figure = Figure(figsize=(3.2 * len(PANELS), 0.8 + 0.5 * len(variants)), layout="constrained")
+    for axes, (metric, title) in zip(figure.subplots(1, len(PANELS), sharey=True), PANELS, strict=True):
+        means = table.groupby("variant")[metric].mean()
+        axes.barh(variants, [means[name] for name in variants], color="#9ec5e8")
+        axes.plot(table[metric], table["variant"], "o", color="#1f4e79", markersize=4)
+        if metric == "mv_align":
+            axes.axvline(table["mv_align_shuffled"].mean(), color="#b03030", linestyle="--", label="shuffled pairs")
+            axes.legend(frameon=False, fontsize="small")
+        axes.set_title(title, fontsize="medium")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.invert_yaxis()
+    return figure

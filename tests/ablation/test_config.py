@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from vmas_pipeline.ablation.config import AblationConfig, variant_config
+from vmas_pipeline.training.config import TrainConfig
+
+CONF = Path(__file__).parents[2] / "conf" / "base"
+
+
+@pytest.fixture(scope="module")
+def base() -> TrainConfig:
+    values = yaml.safe_load((CONF / "parameters_train.yml").read_text())["train"]
+    return TypeAdapter(TrainConfig).validate_python(values)
+
+
+def test_the_variants_are_the_rows_of_table_5_and_the_papers_conditioning(base):
+    values = yaml.safe_load((CONF / "parameters_ablation.yml").read_text())["ablation"]
+    config = TypeAdapter(AblationConfig).validate_python(values)
+    variants = [variant_config(base, config, name, 0) for name in config.variants]
+    assert [v.objective.contrastive_weight > 0 for v in variants] == [False, True, True, True]
+    assert [v.objective.beat_weighting for v in variants] == [False, False, True, True]
+    assert [v.model.build().decoder.time_aligned_path for v in variants] == [True, True, True, False]
+
+
+def test_a_variant_differs_in_what_it_names_alone(base):
+    config = AblationConfig(
+        variants={"plain": {}, "deep": {"model": {"overrides": {"decoder": {"layers": 3}}}}}, train={"steps": 7}
+    )
+    plain, deep = (variant_config(base, config, name, 5) for name in config.variants)
+    assert plain.steps == deep.steps == 7 and plain.seed == deep.seed == 5
+    assert deep.model.build().decoder.layers == 3
+    assert plain.optimiser == deep.optimiser == base.optimiser
+
+
+def test_a_variant_with_an_unknown_setting_is_named(base):
+    config = AblationConfig(variants={"plain": {}, "odd": {"objective": {"contrast": 1}}})
+    with pytest.raises(ValueError, match=r"ablation variant odd does not fit .*objective\.contrast"):
+        variant_config(base, config, "odd", 0)
+
+
+def test_a_comparison_needs_two():
+    with pytest.raises(ValueError, match="a comparison needs two or more"):
+        AblationConfig(variants={"plain": {}})
