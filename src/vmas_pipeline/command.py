@@ -1,0 +1,146 @@
+"""The `vmas` command. Heavy libraries are imported by the command that needs them, so that help answers at once.
+
+Kedro takes a module named `cli` for its own, hence the name of this one.
+"""
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+DESCRIPTION = "Music for video: a trained model watches a video and writes music that fits it."
+
+GENERATE = """\
+Write a copy of a video with generated music as its sound.
+
+The picture stream is copied bit for bit and its length is kept; the video's own sound is left out. VIDEO may be any
+file that FFmpeg reads. An mp4 carries H.264, HEVC, AV1, VP9, MPEG-4 and others; name OUT .mkv for VP8 and the rest.
+"""
+
+EXAMPLES = """\
+examples:
+  vmas generate holiday.mov --out holiday.mp4
+  vmas generate clip.mkv --out clip.mp4 --seed 7 --guidance 4
+  vmas generate clip.mp4 --out start.mp4 --seconds 30 --model data/04_models/vmas
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and whose help keeps the layout of its examples."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `vmas`. It ends with status 2 and one line on stderr for what the user gave wrongly."""
+    parser = Parser(prog="vmas", description=DESCRIPTION)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_generate(commands)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted, nothing was written", file=sys.stderr)
+        sys.exit(130)
+
+
+def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
+    parser = commands.add_parser("generate", help="write a copy of a video with music", description=GENERATE)
+    parser.set_defaults(run=_generate)
+    parser.add_argument("video", type=Path, metavar="VIDEO", help="the video to write music for")
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.mp4", help="the file to write")
+    parser.add_argument(
+        "--model",
+        default="models:/vmas@champion",
+        help="an address in the model registry or a model folder (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=_whole, default=0, help="another seed makes another piece (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=_above_zero, help="music for the first SECONDS only, then silence")
+    drawing = parser.add_argument_group("how the music is drawn", "each is the model's own setting when left out")
+    drawing.add_argument("--top-k", type=_one_or_more, help="choose among the K likeliest tokens", metavar="K")
+    drawing.add_argument("--temperature", type=_above_zero, help="below 1 is safer, above 1 bolder")
+    drawing.add_argument("--guidance", type=_zero_or_more, help="above 1 follows the picture more closely")
+
+
+def _generate(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    _check_paths(options.video, options.out)
+    from vmas_pipeline.media import probe
+
+    info = probe(options.video)
+
+    from tqdm import tqdm
+
+    from vmas_pipeline.media import replace_audio
+    from vmas_pipeline.serving import load_model
+
+    print(f"loading {options.model}", flush=True)
+    generator = load_model(options.model)
+    sampling = {name: getattr(options, name) for name in ("top_k", "temperature", "guidance")}
+    generator = generator.with_sampling(**{name: value for name, value in sampling.items() if value is not None})
+    with tqdm(desc="music", unit="token", disable=None, leave=False) as bar:
+
+        def show(made: int, total: int) -> None:
+            bar.total = total
+            bar.update(made - bar.n)
+
+        music = generator.generate(options.video, seed=options.seed, seconds=options.seconds, progress=show)
+    replace_audio(options.video, music.waveform, music.sample_rate, options.out)
+    print(
+        f"{options.out}: {info.duration_s:.2f} s, picture {info.video_codec} {info.width}x{info.height} copied, "
+        f"music by {options.model} with seed {options.seed}, made in {time.monotonic() - started:.0f} s"
+    )
+
+
+def _check_paths(video: Path, out: Path) -> None:
+    if not video.is_file():
+        raise ValueError(f"{video} is not a file: give the path of a video")
+    if out.suffix.lower() not in (".mp4", ".mkv"):
+        raise ValueError(f"--out {out} must end in .mp4, or in .mkv for a picture that an mp4 cannot carry (VP8, ...)")
+    if not out.parent.is_dir():
+        raise ValueError(f"--out {out}: the folder {out.parent} does not exist; make it first")
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder: give the name of a file")
+    if out.exists() and out.samefile(video):
+        raise ValueError(f"--out {out} is the input itself: choose another name")
+
+
+def _whole(text: str) -> int:
+    return int(_number(text, 0, "a whole number, 0 or more", whole=True))
+
+
+def _one_or_more(text: str) -> int:
+    return int(_number(text, 1, "a whole number, 1 or more", whole=True))
+
+
+def _zero_or_more(text: str) -> float:
+    return _number(text, 0.0, "0 or more")
+
+
+def _above_zero(text: str) -> float:
+    return _number(text, math.ulp(0.0), "more than 0")
+
+
+def _number(text: str, least: float, rule: str, whole: bool = False) -> float:
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} must be {rule}")
+    return value
+
+
+if __name__ == "__main__":
+    main()

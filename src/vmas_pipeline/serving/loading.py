@@ -1,0 +1,93 @@
+"""A model by its address in the registry, or by its folder."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmas_pipeline import tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from vmas_pipeline.generator import Generator
+
+ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
+ARTIFACT = "vmas"
+"""Name of the model folder among a registered model's artifacts."""
+
+
+def load_model(model: str | Path) -> "Generator":
+    """Load a trained model.
+
+    Args:
+        model: `models:/vmas@champion`, `models:/vmas/3`, or a model folder. The registry is the one that
+            MLFLOW_TRACKING_URI names; else mlruns/mlflow.db under VMAS_HOME; else under the working directory, the
+            nearest folder above it that has one, or the project that this package was installed from.
+
+    Raises:
+        ValueError: there is no such model or no registry, or the folder is no model; the message says what to do.
+    """
+    folder = model_folder(str(model))  # first: what is wrong with it is said before torch is imported
+    from vmas_pipeline.generator import Generator
+
+    return Generator.load(folder)
+
+
+def model_folder(model: str) -> Path:
+    """The folder of a model, given by address (downloaded, where the registry is remote) or as a folder already."""
+    if not model.startswith("models:"):
+        return Path(model)
+    address = ADDRESS.match(model)
+    if address is None:
+        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
+    _find_registry()
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        version = _version(mlflow.MlflowClient(), model, **address.groupdict())
+        registered = Path(mlflow.artifacts.download_artifacts(artifact_uri=_location(version)))
+    except MlflowException as error:
+        raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
+    artifacts = mlflow.models.Model.load(registered).flavors["python_function"]["artifacts"]
+    return registered / artifacts[ARTIFACT]["path"]
+
+
+def _version(client: "MlflowClient", model: str, name: str, alias: str | None, version: str | None) -> "ModelVersion":
+    known = {str(found.version): found for found in client.search_model_versions(f"name='{name}'")}
+    if not known:
+        raise ValueError(f"{model}: no model {name} is registered yet; run `make demo` or `kedro run`")
+    if alias:
+        version = str(client.get_registered_model(name).aliases.get(alias))
+    if version not in known:
+        versions = ", ".join(f"models:/{name}/{number}" for number in sorted(known, key=int))
+        why = "; a version becomes the champion when it passes its gate" if alias else ""
+        raise ValueError(f"{model} does not exist: use one of {versions}{why}")
+    return known[str(version)]
+
+
+def _location(version: "ModelVersion") -> str:
+    """Where the version's files are; a path, for a registry on this machine, so that nothing is copied."""
+    from mlflow import MlflowClient
+
+    assert version.source, f"version {version.version} was registered without a source"
+    return MlflowClient().get_logged_model(version.source.removeprefix("models:/")).artifact_location
+
+
+def _find_registry() -> None:
+    """Point MLflow at the project's own registry, unless the environment names one."""
+    if os.environ.get(tracking.URI_VARIABLE):
+        return
+    home = os.environ.get("VMAS_HOME")
+    here, package = Path.cwd(), Path(__file__).resolve().parents[3]
+    candidates = [Path(home)] if home else [here, *here.parents, package]
+    for root in candidates:
+        if (root / "mlruns" / "mlflow.db").is_file():
+            tracking.configure(root)
+            return
+    raise ValueError(
+        f"no model registry: mlruns/mlflow.db is not under {home or f'{here} or a folder above it'}; run `make demo` "
+        "or `kedro run` in the project, or set VMAS_HOME to the project's folder"
+    )

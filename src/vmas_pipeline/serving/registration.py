@@ -1,0 +1,158 @@
+"""A trained model becomes a version in the registry, and the champion where its figures allow."""
+
+import base64
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from vmas_pipeline import tracking
+from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate
+from vmas_pipeline.serving.loading import ARTIFACT
+from vmas_pipeline.serving.model_card import model_card
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from pandas import DataFrame
+
+REQUIREMENTS = ("av", "encodec", "mlflow", "numpy", "pydantic", "safetensors", "timm", "torch")
+"""What loading and serving import, beside this package, whose code travels with the model."""
+
+METRIC_TAG = "metric."
+"""A version keeps its own figures as tags with this prefix, for its successors to compare with."""
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class RegistrationConfig:
+    """Where a model is registered, and what makes it the champion."""
+
+    name: str = "vmas"
+    """Name of the registered model."""
+    alias: str = "champion"
+    """The alias that a version gets when it passes all gates."""
+    gates: tuple[Gate, ...] = ()
+    """All must hold; with none, every version becomes the champion if it is not worse than the one before."""
+    against_champion: AgainstChampion = AgainstChampion()
+    """What a version must keep of the figures of the champion it replaces."""
+    max_video_megabytes: float = Field(default=64.0, gt=0)
+    """Largest video that the served model takes."""
+
+
+def register(
+    config: RegistrationConfig, model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", run_id: str
+) -> dict[str, Any]:
+    """Add a version of the model to the registry, and make it the champion if it passes.
+
+    Args:
+        config: names and gates.
+        model: the model folder.
+        metrics: what evaluation wrote into metrics.json.
+        manifest: the clips of the data set, for the model card.
+        run_id: the open MLflow run, which the version points back to.
+
+    Returns:
+        name, version, address, champion (whether it now is), previous_champion (its version or None), and checks, the
+        rules with whether each was passed. The same stands in the version's tags.
+
+    Raises:
+        ValueError: a gate on a metric that is not there; nothing is registered then.
+    """
+    from mlflow import MlflowClient
+
+    figures = {k: v for k, v in tracking.flatten(metrics).items() if v is None or isinstance(v, int | float)}
+    client = MlflowClient()
+    champion = _champion(client, config)
+    checks = [gate.check(figures) for gate in config.gates]
+    checks += _comparison(config.against_champion, figures, champion)
+    passed = all(check.passed for check in checks)
+    card = model_card(model, metrics, manifest, checks)
+    model_id = _log_model(client, config, model, card, run_id)
+    version = _add_version(client, config, model_id, run_id, card, figures, checks)
+    if passed:
+        client.set_registered_model_alias(config.name, config.alias, version.version)
+    return {
+        "name": config.name,
+        "version": int(version.version),
+        "address": f"models:/{config.name}@{config.alias}" if passed else f"models:/{config.name}/{version.version}",
+        "champion": passed,
+        "previous_champion": int(champion.version) if champion else None,
+        "checks": [{"rule": check.rule, "passed": check.passed} for check in checks],
+    }
+
+
+def _champion(client: "MlflowClient", config: RegistrationConfig) -> "ModelVersion | None":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(config.name, config.alias)
+    except MlflowException:
+        return None
+
+
+def _comparison(
+    rule: AgainstChampion, figures: Mapping[str, float | None], champion: "ModelVersion | None"
+) -> list[Check]:
+    """The check against the champion; none where there is no champion, or it was registered without this figure."""
+    known = champion.tags.get(METRIC_TAG + rule.metric) if champion else None
+    return [] if known is None else [rule.check(figures, float(known))]
+
+
+def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, card: str, run_id: str) -> str:
+    """Log the model to the run and return its id. MLflow loads it and answers the input example on the way."""
+    import mlflow
+
+    experiment = client.get_run(run_id).info.experiment_id
+    logged = client.create_logged_model(experiment, name=config.name, source_run_id=run_id, model_type="video-to-music")
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "model_card.md"
+        written.write_text(card)
+        mlflow.pyfunc.log_model(
+            model_id=logged.model_id,
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={ARTIFACT: str(model), "model_card": str(written)},
+            code_paths=[str(Path(__file__).resolve().parents[1])],
+            pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
+            input_example=[{"video_b64": _example_video(Path(folder)), "seed": 0, "seconds": 0.5}],
+            model_config={"max_video_megabytes": config.max_video_megabytes},
+        )
+    client.finalize_logged_model(logged.model_id, "READY")
+    return logged.model_id
+
+
+def _example_video(folder: Path) -> str:
+    """Half a second of a square that moves, as the input example."""
+    from vmas_pipeline.media import write_video
+
+    frames = np.full((5, 64, 64, 3), 32, np.uint8)
+    for index, frame in enumerate(frames):
+        frame[24:40, 10 * index : 10 * index + 16] = 224
+    path = folder / "example.mp4"
+    write_video(path, frames, 10.0, np.zeros((1, 8000), np.float32), 16000)
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def _add_version(
+    client: "MlflowClient",
+    config: RegistrationConfig,
+    model_id: str,
+    run_id: str,
+    card: str,
+    figures: Mapping[str, float | None],
+    checks: list[Check],
+) -> "ModelVersion":
+    if not client.search_registered_models(f"name='{config.name}'"):
+        client.create_registered_model(config.name, description="Music for video; see the card of each version.")
+    failed = [check.rule for check in checks if not check.passed]
+    tags = {METRIC_TAG + name: f"{value:.6g}" for name, value in figures.items() if value is not None}
+    tags |= {"gate": "failed" if failed else "passed", "gate.rules": "; ".join(check.rule for check in checks)}
+    if failed:
+        tags["gate.failed"] = "; ".join(failed)
+    return client.create_model_version(
+        config.name, source=f"models:/{model_id}", run_id=run_id, tags=tags, description=card, model_id=model_id
+    )

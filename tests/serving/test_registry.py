@@ -1,0 +1,238 @@
+"""Registration, loading and serving against a real registry: sqlite in a temporary project, and a real server."""
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vmas_pipeline import load_model, tracking
+from vmas_pipeline.media import probe, read_audio
+from vmas_pipeline.serving.gate import Gate
+from vmas_pipeline.serving.registration import RegistrationConfig, register
+
+from ..tiny_model import film, tiny_generator
+
+CONFIG = RegistrationConfig(
+    gates=(Gate(metric="mv_align.generated", at_least=3, times="mv_align.shuffled"),), max_video_megabytes=0.2
+)
+MANIFEST = pd.DataFrame(
+    {
+        "source_id": ["a", "a", "b"],
+        "duration_s": [5.0, 5.0, 5.0],
+        "split": ["train", "train", "test"],
+        "licence": ["CC0-1.0 (synthetic)"] * 3,
+        "genre": ["waltz", "waltz", None],
+    }
+)
+
+
+def metrics(generated: float) -> dict[str, Any]:
+    return {"clips": 1, "fad": 2.0, "mv_align": {"generated": generated, "shuffled": 0.1, "true": 0.8}}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = tmp_path_factory.mktemp("project")
+    before = os.environ.pop(tracking.URI_VARIABLE, None)
+    tracking.configure(root)
+    tiny_generator().save(root / "vmas")
+    yield root
+    os.environ.pop(tracking.URI_VARIABLE, None)
+    if before:
+        os.environ[tracking.URI_VARIABLE] = before
+
+
+def register_in_a_run(project: Path, generated: float) -> dict[str, Any]:
+    run_id = tracking.start_run("registration", {}, {})
+    try:
+        return register(CONFIG, project / "vmas", metrics(generated), MANIFEST, run_id)
+    finally:
+        tracking.end_run()
+
+
+@pytest.fixture(scope="module")
+def registered(project: Path) -> dict[str, Any]:
+    """The first version, which passes its gate."""
+    return register_in_a_run(project, 0.5)
+
+
+def test_a_model_that_passes_becomes_the_champion(registered: dict[str, Any]) -> None:
+    assert registered == {
+        "name": "vmas",
+        "version": 1,
+        "address": "models:/vmas@champion",
+        "champion": True,
+        "previous_champion": None,
+        "checks": [{"rule": "mv_align.generated (0.500) at least 3 x mv_align.shuffled (0.100)", "passed": True}],
+    }
+
+
+def test_the_champion_makes_the_same_music_as_the_folder(
+    registered: dict[str, Any], project: Path, tmp_path: Path
+) -> None:
+    video = film(tmp_path / "film.mp4", 0.4)
+    expected = tiny_generator().generate(video).waveform
+    for address in ("models:/vmas@champion", "models:/vmas/1", str(project / "vmas")):
+        assert np.array_equal(load_model(address).generate(video).waveform, expected)
+
+
+def test_the_card_tells_data_figures_and_limits(registered: dict[str, Any]) -> None:
+    from mlflow import MlflowClient
+
+    version = MlflowClient().get_model_version_by_alias("vmas", "champion")
+    for line in (
+        "3 clips (0.00 h) of 2 videos.",
+        "- Splits, by source: train 2, test 1.",
+        "- Licences: CC0-1.0 (synthetic) 3.",
+        "| FAD, lower is better | 2 |  |  |",
+        "| MV Align | 0.5 | 0.1 | 0.8 |",
+        "- passed: mv_align.generated (0.500) at least 3 x mv_align.shuffled (0.100)",
+        "## Limits",
+    ):
+        assert line in version.description.splitlines()
+    assert version.tags["gate"] == "passed"
+    assert version.tags["metric.mv_align.generated"] == "0.5"
+
+
+def test_a_worse_model_is_registered_but_the_champion_stays(registered: dict[str, Any], project: Path) -> None:
+    from mlflow import MlflowClient
+
+    worse = register_in_a_run(project, 0.35)
+    assert (worse["champion"], worse["previous_champion"]) == (False, 1)
+    assert worse["address"] == f"models:/vmas/{worse['version']}"
+    assert worse["checks"][-1] == {
+        "rule": "mv_align.generated (0.350) at least the champion's 0.500 less 0.05",
+        "passed": False,
+    }
+    assert int(MlflowClient().get_model_version_by_alias("vmas", "champion").version) == 1
+    assert MlflowClient().get_model_version("vmas", str(worse["version"])).tags["gate"] == "failed"
+
+
+def test_a_gate_on_an_unknown_metric_registers_nothing(project: Path) -> None:
+    from mlflow import MlflowClient
+
+    config = RegistrationConfig(name="other", gates=(Gate(metric="mv_aline", at_least=1),))
+    with pytest.raises(ValueError, match="metric mv_aline is not in metrics"):
+        register(config, project / "vmas", metrics(0.5), MANIFEST, "none")
+    assert not MlflowClient().search_registered_models("name='other'")
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("models:/other@champion", "no model other is registered yet; run `make demo` or `kedro run`"),
+        ("models:/vmas/99", r"models:/vmas/99 does not exist: use one of models:/vmas/1"),
+        ("models:/vmas@hero", "does not exist: use one of .* becomes the champion when it passes its gate"),
+        ("models:/vmas", "is no address of a model: write models:/vmas@champion or models:/vmas/3"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named(registered: dict[str, Any], address: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_model(address)
+
+
+def test_the_registry_is_found_from_a_folder_below_the_project(
+    registered: dict[str, Any], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(tracking.URI_VARIABLE)
+    (project / "below").mkdir()
+    monkeypatch.chdir(project / "below")
+    assert load_model("models:/vmas/1").training == {"steps": 0}
+    monkeypatch.setenv("VMAS_HOME", str(tmp_path))
+    monkeypatch.delenv(tracking.URI_VARIABLE)
+    with pytest.raises(ValueError, match=r"mlruns/mlflow\.db is not under .*set VMAS_HOME"):
+        load_model("models:/vmas/1")
+
+
+@pytest.fixture(scope="module")
+def server(registered: dict[str, Any], project: Path) -> Iterator[str]:
+    """`mlflow models serve` in a process of its own, outside the project and without its source on the path."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/vmas@champion"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    with (project / "serve.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--env-manager", "local", "--port", str(port)],
+            cwd=project.parent,
+            env=environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address, process, project / "serve.log")
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(480):
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(f"{address}/ping", timeout=1)
+            return
+        except OSError:
+            time.sleep(0.25)
+    raise AssertionError(log.read_text())
+
+
+def ask(server: str, *requests: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    body = json.dumps({"inputs": requests}).encode()
+    request = urllib.request.Request(f"{server}/invocations", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> None:
+    video = film(tmp_path / "film.mp4", 0.8)
+    status, answer = ask(server, {"video_b64": encoded(video), "seed": 3})
+    out = tmp_path / "out.mp4"
+    out.write_bytes(base64.b64decode(answer["predictions"][0]["video_b64"]))
+    assert status == 200
+    info = probe(out)
+    assert (info.video_codec, info.audio_codec, info.duration_s) == ("h264", "aac", pytest.approx(0.8))
+    assert np.abs(read_audio(out, sample_rate=16_000)).max() > 0.001
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"video": "aGVsbG8="}, "Field required"),
+        ({"video_b64": "aGVsbG8=", "path": "/etc/passwd"}, "Extra inputs are not permitted"),
+        ({"video_b64": "aGVsbG8="}, "the video cannot be read as a film"),
+        ({"video_b64": "/etc/passwd?"}, "video_b64 is not base64"),
+        ({"video_b64": "A" * 400_000}, r"the video (0.3 MB) is larger than 0.2 MB"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_a_400_that_says_why(
+    server: str, request_: dict[str, Any], message: str
+) -> None:
+    status, answer = ask(server, request_)
+    assert status == 400
+    assert message in answer["message"]
+    assert len(answer["message"]) < 2_000

@@ -1,0 +1,108 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vmas_pipeline.command import main
+from vmas_pipeline.media import probe, read_audio
+
+from .tiny_model import film, tiny_generator
+
+
+def vmas(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"} | variables
+    command = [sys.executable, "-m", "vmas_pipeline.command", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return film(tmp_path_factory.mktemp("films") / "film.mp4", 0.8)
+
+
+def test_help_answers_within_a_second_and_shows_examples(tmp_path: Path) -> None:
+    before = os.times().children_user  # CPU seconds: wall time would depend on what else runs
+    help_text = vmas("--help", cwd=tmp_path).stdout
+    assert os.times().children_user - before < 1.0
+    assert "vmas generate holiday.mov --out holiday.mp4" in help_text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.mp4", "--out", "out.mp4"], "absent.mp4 is not a file"),
+        (["{video}", "--out", "absent/out.mp4"], "the folder absent does not exist"),
+        (["{video}", "--out", "out.wav"], "--out out.wav must end in .mp4, or in .mkv"),
+        (["{video}", "--out", "{video}"], "is the input itself"),
+        (["{video}"], "the following arguments are required: --out"),
+        (["{video}", "--out", "out.mp4", "--seconds", "-1"], "--seconds: -1 must be more than 0"),
+        (["{video}", "--out", "out.mp4", "--seconds", "nan"], "--seconds: nan must be more than 0"),
+        (["{video}", "--out", "out.mp4", "--seed", "1.5"], "--seed: 1.5 must be a whole number, 0 or more"),
+        (["{video}", "--out", "out.mp4", "--top-k", "0"], "--top-k: 0 must be a whole number, 1 or more"),
+        (["{video}", "--out", "out.mp4", "--temperature", "0"], "--temperature: 0 must be more than 0"),
+        (["{video}", "--out", "out.mp4", "--guidance", "-2"], "--guidance: -2 must be 0 or more"),
+        (["{video}", "--out", "out.mp4", "--model", "absent"], "absent is not a folder"),
+        (["{video}", "--out", "out.mp4", "--model", "models:vmas"], "models:vmas is no address of a model"),
+        (["{text}", "--out", "out.mp4"], "text.mp4 cannot be read as a film"),
+        (["{sound}", "--out", "out.mp4"], "sound.m4a has no moving picture"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line_and_status_2(
+    arguments: list[str],
+    message: str,
+    video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mp4").write_text("no film")
+    sound = _sound_only(tmp_path / "sound.m4a")
+    places = {"{video}": str(video), "{text}": "text.mp4", "{sound}": str(sound)}
+    with pytest.raises(SystemExit) as ended:
+        main(["generate", *(places.get(argument, argument) for argument in arguments)])
+    errors = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_no_registry_yet_says_what_to_run(video: Path, tmp_path: Path) -> None:
+    result = vmas("generate", video, "--out", "out.mp4", cwd=tmp_path, VMAS_HOME=str(tmp_path))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "run `make demo` or `kedro run`" in result.stderr
+
+
+def test_generate_puts_music_under_the_copied_picture(video: Path, tmp_path: Path) -> None:
+    tiny_generator().save(tmp_path / "model")
+    result = vmas(
+        "generate", video, "--out", "out.mp4", "--model", "model", "--seed", "5", "--top-k", "9", cwd=tmp_path
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "out.mp4: 0.80 s, picture h264 48x32 copied" in result.stdout
+    out = tmp_path / "out.mp4"
+    assert probe(out).duration_s == pytest.approx(probe(video).duration_s)
+    assert _packets(out) == _packets(video)
+    assert np.abs(read_audio(out, sample_rate=16_000)).max() > 0.001
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "out.mp4"]
+
+
+def _packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def _sound_only(path: Path) -> Path:
+    with av.open(str(path), "w", format="ipod") as container:
+        stream = container.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
