@@ -1,0 +1,93 @@
+"""What happens around every `kedro run`: inputs are checked, the run is tracked, and errors end readably."""
+
+import atexit
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+from kedro.validation.exceptions import ParameterValidationError
+
+from vmas_pipeline import tracking
+
+# What a user can put right: one message says it, and a traceback would bury it.
+USER_ERRORS = (ValueError, DatasetError, ParameterValidationError)
+
+
+class RunHooks:
+    """One MLflow run for each `kedro run`, closed with the truth: FINISHED, FAILED, or KILLED by a signal."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._root = Path(context.project_path)
+        self._environment = context.env or "local"
+        self._settings = context.config_loader["mlflow"]
+        tracking.configure(self._root)
+        sys.excepthook = _tell_briefly
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        _require_inputs(pipeline, catalog)
+        tracking.start_run(
+            "+".join(run_params["pipeline_names"] or ["__default__"]),
+            _resolved_parameters(pipeline, catalog),
+            {**tracking.provenance(self._root), "kedro.env": self._environment, "kedro.command": _command(run_params)},
+            **self._settings,
+        )
+        atexit.register(tracking.end_run, "KILLED")
+        signal.signal(signal.SIGTERM, _exit_on_signal)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        tracking.end_run("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        run_id = tracking.active_run_id()
+        if run_id:
+            tracking.RunLogger(run_id).text("error.txt", "".join(traceback.format_exception(error)))
+        tracking.end_run("FAILED")
+
+
+def _require_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Raise before any node runs, naming the pipelines whose results are missing."""
+    missing = [name for name in sorted(pipeline.inputs()) if not name.startswith("param") and not catalog.exists(name)]
+    if not missing:
+        return
+    pipelines.set_requested(None)  # Kedro has loaded only the ones that were asked for
+    makers = [name for name, other in pipelines.items() if name != "__default__" and other.all_outputs() & set(missing)]
+    raise DatasetError(
+        f"{', '.join(missing)} not found: run `kedro run --pipelines={','.join(makers)}` first "
+        "(with the same --env), or `kedro run` for the whole flow"
+    )
+
+
+def _resolved_parameters(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
+    """The parameters that the run's nodes read, defaults included, by section."""
+    names = [name for name in sorted(pipeline.inputs()) if name.startswith("params:")]
+    return {name.removeprefix("params:"): catalog[name].load() for name in names}
+
+
+def _command(run_params: dict[str, Any]) -> str:
+    """What was asked for beyond the pipeline's name, as one line."""
+    asked = ("node_names", "from_nodes", "to_nodes", "tags", "only_missing_outputs", "runtime_params")
+    return " ".join(f"{key}={run_params[key]}" for key in asked if run_params.get(key)) or "whole pipeline"
+
+
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:
+    """Let `finally` blocks and exit handlers run, so that workers end and the run is closed as KILLED."""
+    raise SystemExit(128 + number)
+
+
+def _tell_briefly(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if issubclass(kind, USER_ERRORS):
+        print(f"kedro run: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)

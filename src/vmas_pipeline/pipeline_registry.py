@@ -1,0 +1,28 @@
+"""The flow, in order. `kedro run` runs all of it but the ablation; `kedro run --pipelines=NAME` one stage."""
+
+from kedro.pipeline import Pipeline
+
+from vmas_pipeline.pipelines import (
+    ablation,
+    codec,
+    curation,
+    evaluation,
+    features,
+    registration,
+    sample_data,
+    train,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Name -> pipeline. The same names stand in dvc.yaml."""
+    flow = {
+        "sample_data": sample_data.pipeline(),
+        "curation": curation.pipeline(),
+        "codec": codec.pipeline(),
+        "features": features.pipeline(),
+        "train": train.pipeline(),
+        "evaluation": evaluation.pipeline(),
+        "registration": registration.pipeline(),
+    }
+    return {**flow, "ablation": ablation.pipeline(), "__default__": sum(flow.values(), Pipeline([]))}

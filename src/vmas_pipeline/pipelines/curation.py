@@ -1,0 +1,42 @@
+"""curation: videos -> a manifest of clips, and a record of everything refused."""
+
+from pathlib import Path
+
+import pandas as pd
+from kedro.pipeline import Pipeline, node
+
+from vmas_pipeline.curation import CurationConfig, Validation, curate, require_valid, validate
+from vmas_pipeline.media import ClipSpec
+
+
+def curate_videos(
+    config: CurationConfig, clip: ClipSpec, raw_videos: Path, curated_folder: Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    curated = curate(config, clip, raw_videos, curated_folder)
+    return curated.manifest, curated.rejected
+
+
+def validate_candidates(candidates: pd.DataFrame, curated_folder: Path) -> Validation:
+    """Write the Data Docs first: they must survive a refusal."""
+    return validate(candidates, curated_folder / "data_docs")
+
+
+def admit_candidates(candidates: pd.DataFrame, validation: Validation) -> pd.DataFrame:
+    """The manifest is written only when the candidates pass."""
+    require_valid(validation)
+    return candidates
+
+
+def pipeline() -> Pipeline:
+    return Pipeline(
+        [
+            node(
+                curate_videos,
+                ["params:curation", "params:clip", "raw_videos", "curated_folder"],
+                ["candidates", "rejected"],
+                name="curate_videos",
+            ),
+            node(validate_candidates, ["candidates", "curated_folder"], "validation", name="validate_candidates"),
+            node(admit_candidates, ["candidates", "validation"], "manifest", name="admit_candidates"),
+        ]
+    )

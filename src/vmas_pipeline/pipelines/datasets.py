@@ -1,0 +1,55 @@
+"""Folders as catalog entries: a stage fills one, the next stage reads it."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+
+class FolderDataset(AbstractDataset[Path, Path]):
+    """A folder that a node fills in place.
+
+    The node learns the folder's place from a `FolderLocation` of the same path and returns that path when it is filled.
+
+    Args:
+        filepath: The folder.
+        holds: What is in it when it is complete, as a glob pattern: "model.safetensors".
+    """
+
+    def __init__(self, filepath: str, holds: str) -> None:
+        self._path = Path(filepath)
+        self._holds = holds
+
+    def load(self) -> Path:
+        if not self._exists():
+            raise DatasetError(f"{self._path} holds no {self._holds}: run the pipeline that fills it")
+        return self._path
+
+    def save(self, data: Path) -> None:
+        if data != self._path or not self._exists():
+            raise DatasetError(f"{self._path} holds no {self._holds}, although its node ended and returned {data}")
+
+    def _exists(self) -> bool:
+        return any(self._path.glob(self._holds))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "holds": self._holds}
+
+
+class FolderLocation(AbstractDataset[None, Path]):
+    """Where a node shall put its results; the folder need not exist yet."""
+
+    def __init__(self, filepath: str) -> None:
+        self._path = Path(filepath)
+
+    def load(self) -> Path:
+        return self._path
+
+    def save(self, data: None) -> None:
+        raise DatasetError(f"{self._path} is a location: it is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

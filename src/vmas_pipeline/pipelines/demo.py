@@ -1,0 +1,43 @@
+"""The end of `make demo`: a held-out video goes through the `vmas` command, and the results' places are printed."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import CatalogProtocol
+
+
+def main() -> None:
+    """Generate music for one held-out video of an environment whose flow has run, and say where everything lies."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--env", help="the environment of `kedro run`")
+    root = Path.cwd()
+    bootstrap_project(root)
+    with KedroSession.create(root, env=parser.parse_args().env) as session:
+        assert isinstance(session, KedroSession)
+        catalog = session.load_context().catalog
+    registered = catalog["registered"].load()
+    video = _held_out_video(catalog, root)
+    out = catalog["generated_folder"].load() / f"{video.stem}.mp4"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    generate = ["generate", str(video), "--out", str(out), "--model", registered["address"]]
+    subprocess.run([sys.executable, "-m", "vmas_pipeline.command", *generate], check=True)
+    for check in registered["checks"]:
+        print(f"gate              {check['rule']}: {'passed' if check['passed'] else 'FAILED, so this is no champion'}")
+    print(f"report            {catalog['report'].load() / 'report.html'}")
+    print(f"registered model  {registered['address']} (version {registered['version']})")
+    print(f"video with music  {out}")
+    print("all runs          .venv/bin/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db")
+
+
+def _held_out_video(catalog: CatalogProtocol, root: Path) -> Path:
+    """The source of the first clip that training has not seen."""
+    manifest = catalog["manifest"].load()
+    return root / manifest.loc[manifest["split"] == "test", "source_path"].iloc[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""evaluation: the model on held-out clips, as figures and as a report to look at and listen to."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.pipeline import Pipeline, node
+
+from vmas_pipeline.evaluation.config import EvaluationConfig
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.tracking import active_logger
+
+
+def evaluate_model(
+    config: EvaluationConfig,
+    clip: ClipSpec,
+    model: Path,
+    features: Path,
+    manifest: pd.DataFrame,
+    evaluation_folder: Path,
+    report_folder: Path,
+) -> tuple[dict[str, Any], Path]:
+    from vmas_pipeline.evaluation.evaluate import evaluate
+
+    metrics = evaluate(
+        config, clip, model, features, manifest, evaluation_folder, report=report_folder, logger=active_logger()
+    )
+    return metrics, report_folder
+
+
+def pipeline() -> Pipeline:
+    return Pipeline(
+        [
+            node(
+                evaluate_model,
+                [
+                    "params:evaluation",
+                    "params:clip",
+                    "model",
+                    "features",
+                    "manifest",
+                    "evaluation_folder",
+                    "report_folder",
+                ],
+                ["metrics", "report"],
+                name="evaluate_model",
+            )
+        ]
+    )
