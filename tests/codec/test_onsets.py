@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -25,3 +29,16 @@ def test_the_same_waveform_gives_the_same_onsets():
 @pytest.mark.parametrize("waveform", [np.zeros(0, np.float32), np.zeros(16000, np.float32), np.ones(10, np.float32)])
 def test_silence_and_scraps_have_no_onsets(waveform):
     assert onset_times(waveform, 16000).shape == (0,)
+
+
+def test_two_processes_that_start_with_an_empty_kernel_cache_leave_a_sound_one(tmp_path):
+    script = (
+        "import numpy as np; from vmas_pipeline.codec.onsets import onset_times; "
+        "print(onset_times(np.eye(1, 16000, 8000)[0], 16000))"
+    )
+    run = {"args": [sys.executable, "-c", script], "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}}
+    together = [subprocess.Popen(**run, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in together]
+    reader = subprocess.run(**run, capture_output=True, text=True)
+    assert [process.returncode for process in together] + [reader.returncode] == [0, 0, 0]
+    assert {*said, reader.stdout} == {said[0]}

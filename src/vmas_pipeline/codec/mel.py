@@ -1,5 +1,6 @@
-"""Log-mel spectrograms at several resolutions: the codec's training loss and its reconstruction measure."""
+"""Log-mel spectrograms: the codec's training loss, its reconstruction measure, and pictures of music."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,3 +45,15 @@ def mel_distance(reference: Tensor, other: Tensor, sample_rate: int) -> Tensor:
     log_mel = LogMel(sample_rate, 1024, 64)
     difference = (log_mel(reference) - log_mel(other)).abs().mean(dim=(1, 2))
     return difference * (20 / torch.log(torch.tensor(10.0)))
+
+
+def mel_picture(waveform: np.ndarray, sample_rate: int, hop: int = 256, range_db: float = 70.0) -> np.ndarray:
+    """A mel spectrogram for the eye: waveform [N] -> float32 [80, frames], from 0 dB, its maximum, to -range_db."""
+    from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+    spectrogram = MelSpectrogram(
+        sample_rate, n_fft=1024, hop_length=hop, f_min=40, n_mels=80, norm="slaney", mel_scale="slaney"
+    )
+    power = spectrogram(torch.from_numpy(np.ascontiguousarray(waveform, np.float32)))
+    decibels = AmplitudeToDB(top_db=range_db)(power)
+    return (decibels - decibels.max()).numpy()

@@ -1,6 +1,13 @@
 """Onsets of a waveform: the music beats of paper section 4.4."""
 
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
+from filelock import FileLock
 
 HOP_S = 0.008
 
@@ -15,15 +22,27 @@ def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     Returns:
         float32 [n], seconds, ascending; empty for silence.
     """
-    import librosa
-
     hop = max(1, round(sample_rate * HOP_S))
     if waveform.size < hop or not np.any(waveform):
         return np.zeros(0, np.float32)
-    times = librosa.onset.onset_detect(
+    times = load_librosa().onset.onset_detect(
         y=np.asarray(waveform, np.float32), sr=sample_rate, hop_length=hop, units="time", backtrack=False
     )
     return np.asarray(times, np.float32)
+
+
+@cache
+def load_librosa() -> ModuleType:
+    """librosa, its kernels compiled; one process of this machine at a time.
+
+    On first use numba compiles them into a cache beside librosa. Two processes that do so at once may write a cache in
+    which a kernel answers for another's types: then every process that reads it ends with a segmentation fault.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock"):
+        import librosa
+
+        librosa.onset.onset_detect(y=np.eye(1, 8192, 4096, dtype=np.float32)[0])  # a click
+    return librosa
 
 
 def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[tuple[int, int]]:

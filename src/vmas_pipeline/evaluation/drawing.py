@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from vmas_pipeline.codec.mel import mel_picture
 from vmas_pipeline.evaluation.alignment import matched_pairs
 from vmas_pipeline.media import whole_file
 
@@ -12,7 +13,6 @@ WIDTH = 1000.0
 FLOW_HEIGHT = 90.0
 HISTOGRAM_HEIGHT = 60.0
 HISTOGRAM_BINS = 20
-SPECTROGRAM_BANDS, SPECTROGRAM_RANGE_DB = 80, 70.0
 
 
 def timeline(
@@ -68,13 +68,8 @@ def histogram(scores: np.ndarray) -> list[dict[str, float]]:
 
 def save_spectrogram(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
     """Write the mel spectrogram of a waveform [samples] as a PNG, time to the right, low notes at the bottom."""
-    import librosa
     import matplotlib.image
 
-    hop = max(1, len(waveform) // 500)
-    mel = librosa.feature.melspectrogram(
-        y=waveform, sr=sample_rate, n_fft=1024, hop_length=hop, n_mels=SPECTROGRAM_BANDS, fmin=40
-    )
-    decibels = librosa.power_to_db(mel, ref=np.max, top_db=SPECTROGRAM_RANGE_DB)
+    decibels = mel_picture(waveform, sample_rate, hop=max(1, len(waveform) // 500))
     with whole_file(path) as temporary:
-        matplotlib.image.imsave(temporary, decibels[::-1], cmap="magma", vmin=-SPECTROGRAM_RANGE_DB, vmax=0)
+        matplotlib.image.imsave(temporary, decibels[::-1], cmap="magma")

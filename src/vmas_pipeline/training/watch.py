@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import AudioCodec
+from vmas_pipeline.codec.mel import mel_picture
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
@@ -126,14 +127,12 @@ class Watch:
 
 def spectrogram(waveform: np.ndarray, sample_rate: int) -> "Figure":
     """The mel spectrogram of a waveform [N], in dB below its maximum."""
-    import librosa
     from matplotlib.figure import Figure
 
-    power = librosa.feature.melspectrogram(y=waveform, sr=sample_rate, n_mels=80)
     figure = Figure(figsize=(6, 2.5), layout="constrained")
-    axes = figure.add_subplot()
-    image = librosa.display.specshow(
-        librosa.power_to_db(power, ref=np.max), sr=sample_rate, x_axis="time", y_axis="mel", ax=axes
-    )
+    axes = figure.add_subplot(xlabel="seconds", ylabel="mel band")
+    seconds = len(waveform) / sample_rate
+    picture = mel_picture(waveform, sample_rate)
+    image = axes.imshow(picture, origin="lower", aspect="auto", extent=(0, seconds, 0, len(picture)), cmap="magma")
     figure.colorbar(image, ax=axes, format="%+.0f dB")
     return figure
