@@ -8,6 +8,7 @@ through `MusicDecoder.run`, so they cannot differ.
 # B batch, K codebooks, T frames, S steps = T + K - 1, C context steps, D width, h heads
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 from vmas_pipeline.model.config import MusicDecoderConfig
 from vmas_pipeline.model.generation import Progress, Sampler, generate
 from vmas_pipeline.model.pattern import delay, undelay
+from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
 
 
 @dataclass
@@ -189,6 +191,29 @@ class MusicDecoder(nn.Module):
             seed=seed,
             progress=progress,
         )
+
+    def load_musicgen(self, state: Mapping[str, Tensor], reuse_text_projection: bool = True) -> Loaded:
+        """Take over MusicGen's weights, all of them or none.
+
+        Its cross-attention has learnt to read text features; it is the best start that there is for reading video. The
+        time-aligned options, which MusicGen has not, stay as they were.
+
+        Args:
+            state: of audiocraft's LMModel or transformers' MusicGen (`weights.musicgen_weights`).
+            reuse_text_projection: the projection of the text features (T5 base, 768 wide like the paper's video
+                features) becomes that of the context; otherwise it is dropped, as it is where the widths differ.
+
+        Returns:
+            What was taken, kept and dropped.
+
+        Raises:
+            ValueError: not MusicGen's, or of another size; the message names entries and shapes.
+        """
+        projection = self.context_proj.state_dict() if reuse_text_projection else {}
+        weights, dropped = musicgen_weights(state, projection)
+        options = ("context_proj.", "aligned_proj.")
+        may_stay = {name for name in self.state_dict() if name.startswith(options) or name.endswith("time_bias.knots")}
+        return load(self, weights, dropped, {}, may_stay)
 
     def new_caches(self, batch: int, steps: int) -> "list[KeyValueCache]":
         """Empty caches for `steps` steps of each layer."""

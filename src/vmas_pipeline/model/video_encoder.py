@@ -8,12 +8,15 @@ original's.
 
 # B batch, F frames, T time steps, H W token grid, C channels, N tokens of a window, h heads
 
+from collections.abc import Mapping
+
 import torch
 from timm.layers import DropPath, Mlp, trunc_normal_
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vmas_pipeline.model.config import VideoEncoderConfig, vmas_paper
+from vmas_pipeline.model.weights import Loaded, hiera_weights, load
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -78,6 +81,21 @@ class VideoEncoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         return x
+
+    def load_hiera(self, state: Mapping[str, Tensor]) -> Loaded:
+        """Take over Hiera's weights, all of them or none; see `weights.hiera_weights` for what is made to fit.
+
+        Args:
+            state: of facebookresearch/hiera or timm's Hiera, for images or video, pretraining included.
+
+        Returns:
+            What was taken, kept (the last norm, where there is none), dropped (the classifier) and changed.
+
+        Raises:
+            ValueError: weights of another model; the message names entries and shapes.
+        """
+        weights, dropped, changed = hiera_weights(state, self.state_dict())
+        return load(self, weights, dropped, changed, may_stay={"norm.weight", "norm.bias"})
 
     def _check(self, frames: Tensor) -> None:
         size, count = self.config.frame_size, self.config.frames
