@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from vmas_pipeline.model.config import vmas_paper
-from vmas_pipeline.model.music_decoder import MusicDecoder, TimeBias, interpolate, sinusoidal_positions
+from vmas_pipeline.model.music_decoder import MusicDecoder, TimeBias
+from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 
 OPTIONS = {"context_positions": True, "context_time_bias": True, "time_aligned_path": True}
 

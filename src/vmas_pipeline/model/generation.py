@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vmas_pipeline.model.decoding import StepDecoder
 from vmas_pipeline.model.pattern import delay, undelay
 
 if TYPE_CHECKING:
@@ -100,15 +101,14 @@ def generate(
     steps = _canvas(decoder, batch, frames, prompt, context.device)  # [B, K, S], -1 where a code is still to come
     total = steps.shape[2]
     uniform = _uniform(seed, batch, codebooks, total).to(context.device)
-    prepared = decoder.prepare(context, total)
-    caches = decoder.new_caches(context.shape[0], total)
     read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the codes of the one before
-    start = 0
+    stepper = StepDecoder(decoder, decoder.prepare(context, total), total)
     for step in range(given, total):
-        inputs = read[:, :, start : step + 1]
+        begins = step == given
+        inputs = read[:, :, : step + 1] if begins else read[:, :, step]
         if guidance != 1.0:
             inputs = torch.cat([inputs, inputs])
-        logits = decoder.run(inputs, prepared, caches)[:, :, -1]  # [B or 2 B, K, card]
+        logits = stepper.begin(inputs) if begins else stepper.step(inputs)  # [B or 2 B, K, card]
         if guidance != 1.0:
             with_video, without = logits.chunk(2)
             logits = without + guidance * (with_video - without)
@@ -116,7 +116,6 @@ def generate(
         steps[:, :, step] = torch.where(steps[:, :, step] == -1, drawn, steps[:, :, step])
         if step + 1 < total:
             read[:, :, step + 1] = steps[:, :, step]
-        start = step + 1
         if progress is not None:
             progress(step + 1 - given, total - given)
     return undelay(steps)

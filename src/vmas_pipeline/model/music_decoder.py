@@ -1,14 +1,14 @@
 """The music decoder: MusicGen's transformer with cross-attention to video features (section 4.3, eq. 1).
 
 One step reads the codes of the step before and predicts one code of each codebook under the delay pattern
-(`pattern.delay`). Training runs all steps at once, generation one at a time with cached keys and values; both go
-through `MusicDecoder.run`, so they cannot differ.
+(`pattern.delay`). Training runs all steps at once (`MusicDecoder.run`), generation one at a time with cached keys and
+values (`decoding.StepDecoder`, which is tested to be equal to it).
 """
 
 # B batch, K codebooks, T frames, S steps = T + K - 1, C context steps, D width, h heads
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vmas_pipeline.model.config import MusicDecoderConfig
+from vmas_pipeline.model.decoding import KeyValueCache
 from vmas_pipeline.model.generation import Progress, Sampler, generate
 from vmas_pipeline.model.pattern import delay, undelay
+from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
 
 
@@ -30,9 +32,10 @@ class PreparedContext:
     biases: list[Tensor | None]  # for each layer [h, S, C]
     aligned: Tensor | None  # [B, S, D]
 
-    def bias(self, layer: int, steps: slice) -> Tensor | None:
+    def bias(self, layer: int, steps: int) -> Tensor | None:
+        """Of the first steps."""
         table = self.biases[layer]
-        return None if table is None else table[:, steps]
+        return None if table is None else table[:, :steps]
 
 
 class MusicDecoder(nn.Module):
@@ -142,24 +145,22 @@ class MusicDecoder(nn.Module):
             aligned=aligned,
         )
 
-    def run(self, inputs: Tensor, context: PreparedContext, caches: "list[KeyValueCache] | None" = None) -> Tensor:
-        """The transformer over consecutive steps.
+    def run(self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValueCache] | None = None) -> Tensor:
+        """The transformer over the first n steps.
 
         Args:
             inputs: int64 [B, K, n], the codes of the steps before, in the delay pattern.
             context: from `prepare`.
-            caches: a cache for each layer, filled with the steps before these; None where there are none before.
+            caches: one for each layer, empty; they keep the keys and values of these steps.
 
         Returns:
             Logits [B, K, n, card] in the delay pattern.
         """
-        start = caches[0].length if caches else 0
-        steps = slice(start, start + inputs.shape[2])
+        steps = inputs.shape[2]
         x = sum(embedding(inputs[:, k]) for k, embedding in enumerate(self.embeddings))  # [B, n, D]
-        positions = torch.arange(steps.start, steps.stop, device=inputs.device, dtype=torch.float32)
-        x = x + sinusoidal_positions(positions, self.width).to(x.dtype)
+        x = x + sinusoidal_positions(torch.arange(steps, device=inputs.device), self.width).to(x.dtype)
         if context.aligned is not None:
-            x = x + context.aligned[:, steps]
+            x = x + context.aligned[:, :steps]
         for index, layer in enumerate(self.stack):
             cache = caches[index] if caches else None
             x = layer(x, context.keys_values[index], context.bias(index, steps), cache)
@@ -215,14 +216,6 @@ class MusicDecoder(nn.Module):
         may_stay = {name for name in self.state_dict() if name.startswith(options) or name.endswith("time_bias.knots")}
         return load(self, weights, dropped, {}, may_stay)
 
-    def new_caches(self, batch: int, steps: int) -> "list[KeyValueCache]":
-        """Empty caches for `steps` steps of each layer."""
-        weight = self.norm.weight
-        return [
-            KeyValueCache(batch, layer.self_attention.heads, steps, self.width, weight.device, weight.dtype)
-            for layer in self.stack
-        ]
-
     def check_codes(self, codes: Tensor) -> None:
         """Raise ValueError unless codes are [B, K, T] within the codebooks."""
         if codes.dim() != 3 or codes.shape[1] != self.codebooks:
@@ -257,7 +250,7 @@ class DecoderLayer(nn.Module):
         self.linear2 = nn.Linear(ffn_multiplier * width, width, bias=False)
 
     def forward(
-        self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None, cache: "KeyValueCache | None"
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None, cache: KeyValueCache | None
     ) -> Tensor:
         x = x + self.self_attention(self.norm1(x), cache)
         x = x + self.cross_attention(self.norm_cross(x), keys_values, bias)
@@ -265,7 +258,7 @@ class DecoderLayer(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Causal attention over the steps so far."""
+    """Causal attention over the first n steps."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -273,12 +266,11 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, cache: "KeyValueCache | None" = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, dim=-1))
         if cache is not None:
-            assert cache.length == 0 or x.shape[1] == 1, "a filled cache takes one step at a time"
-            k, v = cache.append(k, v)
-        y = functional.scaled_dot_product_attention(q, k, v, is_causal=x.shape[1] > 1)
+            cache.begin(k, v)
+        y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
@@ -325,39 +317,6 @@ class TimeBias(nn.Module):
         return torch.lerp(self.knots[:, low], self.knots[:, low + 1], fraction)
 
 
-class KeyValueCache:
-    """Keys and values of the steps so far, in memory laid out once."""
-
-    def __init__(self, batch: int, heads: int, steps: int, width: int, device: torch.device, dtype: torch.dtype):
-        self.keys = torch.zeros(batch, heads, steps, width // heads, device=device, dtype=dtype)
-        self.values = torch.zeros_like(self.keys)
-        self.length = 0
-
-    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add steps [B, h, n, D / h] and return all so far."""
-        end = self.length + keys.shape[2]
-        self.keys[:, :, self.length : end] = keys
-        self.values[:, :, self.length : end] = values
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """[B, n, D] -> [B, h, n, D / h]."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
-
-
-def sinusoidal_positions(positions: Tensor, width: int) -> Tensor:
-    """Cosines, then sines, at geometric frequencies (audiocraft's create_sin_embedding): [n] -> float32 [n, width]."""
-    half = width // 2
-    exponents = torch.arange(half, device=positions.device, dtype=torch.float32) / (half - 1)
-    phases = positions.float()[:, None] / 10000**exponents
-    return torch.cat([phases.cos(), phases.sin()], dim=-1)
-
-
-def interpolate(context: Tensor, at: Tensor, steps_per_context: float) -> Tensor:
-    """Context between its steps, linearly: [B, C, D] at decoder steps [S] -> [B, S, D]; ends are held."""
-    place = ((at + 0.5) / steps_per_context - 0.5).clamp(0, context.shape[1] - 1)
-    low = place.floor().long()
-    high = (low + 1).clamp(max=context.shape[1] - 1)
-    return torch.lerp(context[:, low], context[:, high], (place - low).to(context.dtype)[:, None])

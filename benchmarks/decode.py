@@ -1,0 +1,221 @@
+"""Generation, step by step: ours, audiocraft's LMModel and transformers' MusicGen, with the same random weights.
+
+    python benchmarks/decode.py                       # 503 steps, width 256, 6 layers, one thread, float32
+    python benchmarks/decode.py --width 1536 --layers 48 --heads 24 --frames 20 --repeats 1
+
+The tokens are compared before anything is timed. The three run by turns in one process, and the fastest of the repeats
+counts, in seconds of CPU time. Each line printed is a JSON object: steps per CPU second of ours and of the peer.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from audiocraft.models.lm import LMModel
+from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider
+from audiocraft.modules.transformer import set_efficient_attention_backend
+from torch import Tensor
+from transformers import MusicgenForCausalLM
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
+
+from vmas_pipeline.model.music_decoder import MusicDecoder
+from vmas_pipeline.model.pattern import undelay
+
+CODEBOOKS = 4
+Generate = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is generated, and by how large a model."""
+
+    width: int
+    layers: int
+    heads: int
+    card: int
+    frames: int
+    context: int
+    batch: int
+    guidance: float
+
+    @property
+    def steps(self) -> int:
+        return self.frames + CODEBOOKS - 1
+
+
+def main() -> None:
+    options = _options()
+    torch.set_num_threads(options.threads)
+    names = Sizes.__dataclass_fields__
+    sizes = Sizes(**{name: getattr(options, name) for name in names})
+    context = torch.randn(sizes.batch, sizes.context, sizes.width, generator=torch.Generator().manual_seed(1))
+    decoder = _ours(sizes)
+    peers = {"audiocraft": _audiocraft(decoder, sizes, context), "transformers": _transformers(decoder, sizes, context)}
+    ours: Generate = lambda: decoder.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)  # noqa: E731
+    with torch.inference_mode():
+        tokens = ours()
+        for name, peer in peers.items():
+            assert torch.equal(peer(), tokens), f"{name} draws other tokens: there is nothing to compare"
+        seconds = _fastest({"ours": ours, **peers}, options.repeats)
+        copy_rate = _copy_rate()
+    limit = copy_rate / _bytes_a_step(decoder, sizes)
+    for name in peers:
+        line = {
+            "name": f"decode: steps per CPU second, {name}",
+            "ours": sizes.steps / seconds["ours"],
+            "peer": sizes.steps / seconds[name],
+            "ratio": seconds[name] / seconds["ours"],
+            "memory_limit": limit,
+            "tokens_equal": True,
+            **vars(options),
+        }
+        print(json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in line.items()}), flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, value in (("width", 256), ("layers", 6), ("heads", 4), ("card", 2048), ("frames", 500), ("context", 48)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--batch", type=int, default=1, help="clips at once")
+    parser.add_argument("--guidance", type=float, default=1.0, help="above 1 runs every step with and without video")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    return parser.parse_args()
+
+
+def _fastest(runs: dict[str, Generate], repeats: int) -> dict[str, float]:
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            started = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - started)
+    return {name: min(times) for name, times in seconds.items()}
+
+
+def _copy_rate(megabytes: int = 256) -> float:
+    """Bytes per CPU second that one thread reads, by summing what no cache holds."""
+    data = torch.ones(megabytes * 2**18)
+    times = []
+    for _ in range(5):
+        started = time.process_time()
+        data.sum()
+        times.append(time.process_time() - started)
+    return data.numel() * 4 / min(times)
+
+
+def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes) -> float:
+    """Weights, and the mean of the growing caches, that one step has to read."""
+    rows = sizes.batch * (2 if sizes.guidance != 1 else 1)
+    weights = sum(p.numel() for name, p in decoder.named_parameters() if not name.startswith("embeddings"))
+    caches = rows * sizes.layers * 2 * sizes.width * (sizes.steps / 2 + sizes.context)
+    return 4 * (weights + caches)
+
+
+def _ours(sizes: Sizes) -> MusicDecoder:
+    torch.manual_seed(0)
+    return MusicDecoder(width=sizes.width, layers=sizes.layers, heads=sizes.heads, card=sizes.card).eval()
+
+
+def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
+    """audiocraft's own generation; its conditioner gives the context as it is, and zeros for the unconditioned half."""
+    set_efficient_attention_backend("torch")
+
+    class Given(ConditioningProvider):
+        def tokenize(self, inputs: list) -> dict:
+            return {"rows": len(inputs)}
+
+        def forward(self, tokenized: dict) -> dict:
+            both = torch.cat([context, torch.zeros_like(context)])[: tokenized["rows"]]
+            return {"description": (both, torch.ones(both.shape[:2]))}
+
+    class AlwaysFused(ConditionFuser):
+        """Without guidance audiocraft passes no conditions at all."""
+
+        def forward(self, input: Tensor, conditions: dict) -> tuple[Tensor, Tensor]:
+            return input, conditions["description"][0] if conditions else context
+
+    model = LMModel(
+        DelayedPatternProvider(n_q=CODEBOOKS), Given({}), AlwaysFused({"cross": [], "sum": [], "prepend": [], "input_interpolate": []}),
+        n_q=CODEBOOKS, card=sizes.card, dim=sizes.width, num_heads=sizes.heads, num_layers=sizes.layers,
+        norm_first=True, causal=True, cross_attention=True, bias_proj=False, bias_ff=False, bias_attn=False,
+        activation="gelu", dropout=0.0, memory_efficient=True,
+    ).eval()  # fmt: skip
+    decoder.load_musicgen(model.state_dict())
+    guided = sizes.guidance != 1
+    if guided:
+        from audiocraft.modules.conditioners import ConditioningAttributes
+
+        conditions = [ConditioningAttributes(text={"description": "x"}) for _ in range(sizes.batch)]
+    return lambda: model.generate(
+        conditions=conditions if guided else [], num_samples=sizes.batch, max_gen_len=sizes.frames,
+        use_sampling=False, cfg_coef=sizes.guidance,
+    )  # fmt: skip
+
+
+def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
+    """transformers' MusicGen, its cache of both attentions, and the plainest loop around it."""
+    config = MusicgenDecoderConfig(
+        vocab_size=sizes.card, max_position_embeddings=sizes.steps + 1, num_hidden_layers=sizes.layers,
+        ffn_dim=4 * sizes.width, num_attention_heads=sizes.heads, hidden_size=sizes.width, num_codebooks=CODEBOOKS,
+        audio_channels=1, pad_token_id=sizes.card, bos_token_id=sizes.card, dropout=0.0,
+    )  # fmt: skip
+    model = MusicgenForCausalLM(config).eval()
+    _give(decoder, model)
+    guided = sizes.guidance != 1
+    both = torch.cat([context, torch.zeros_like(context)]) if guided else context
+
+    def generate() -> Tensor:
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        steps = torch.full((sizes.batch, CODEBOOKS, sizes.steps + 1), sizes.card)
+        for step in range(sizes.steps):
+            inputs = steps[:, :, step : step + 1]
+            inputs = torch.cat([inputs, inputs]) if guided else inputs
+            logits = model(
+                inputs.flatten(0, 1), encoder_hidden_states=both, past_key_values=cache, use_cache=True
+            ).logits.view(-1, CODEBOOKS, sizes.card)
+            if guided:
+                with_video, without = logits.chunk(2)
+                logits = without + sizes.guidance * (with_video - without)
+            drawn = logits.argmax(-1)
+            for k in range(CODEBOOKS):
+                if k <= step < k + sizes.frames:
+                    steps[:, k, step + 1] = drawn[:, k]
+        return undelay(steps[:, :, 1:])
+
+    return generate
+
+
+def _give(decoder: MusicDecoder, model: MusicgenForCausalLM) -> None:
+    """Copy our weights into transformers' model."""
+    theirs = model.model.decoder
+    for k, embedding in enumerate(decoder.embeddings):
+        theirs.embed_tokens[k].weight.data.copy_(embedding.weight)
+        model.lm_heads[k].weight.data.copy_(decoder.outputs[k].weight)
+    theirs.layer_norm.load_state_dict(decoder.norm.state_dict())
+    for ours, layer in zip(decoder.stack, theirs.layers, strict=True):
+        q, k, v = ours.self_attention.qkv.weight.chunk(3)
+        cross_k, cross_v = ours.cross_attention.kv.weight.chunk(2)
+        for attention, weights in (
+            (layer.self_attn, (q, k, v, ours.self_attention.out.weight)),
+            (layer.encoder_attn, (ours.cross_attention.q.weight, cross_k, cross_v, ours.cross_attention.out.weight)),
+        ):
+            for part, weight in zip(("q_proj", "k_proj", "v_proj", "out_proj"), weights, strict=True):
+                getattr(attention, part).weight.data.copy_(weight)
+        for part, source in (
+            ("self_attn_layer_norm", ours.norm1),
+            ("encoder_attn_layer_norm", ours.norm_cross),
+            ("final_layer_norm", ours.norm2),
+            ("fc1", ours.linear1),
+            ("fc2", ours.linear2),
+        ):
+            getattr(layer, part).load_state_dict(source.state_dict())
+
+
+if __name__ == "__main__":
+    main()

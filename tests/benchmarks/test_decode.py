@@ -1,0 +1,21 @@
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("options", [[], ["--guidance", "3", "--batch", "2"]])
+def test_greedy_tokens_equal_those_of_audiocraft_and_transformers(monkeypatch, capsys, options):
+    path = Path(__file__).parents[2] / "benchmarks" / "decode.py"
+    spec = importlib.util.spec_from_file_location("decode", path)
+    decode = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "decode", decode)
+    spec.loader.exec_module(decode)
+    small = "--width 32 --layers 2 --card 24 --frames 30 --context 6 --repeats 1".split()
+    monkeypatch.setattr(sys, "argv", ["decode.py", *small, *options])
+    decode.main()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["name"].split(", ")[1] for line in lines] == ["audiocraft", "transformers"]
+    assert all(line["ratio"] > 0 and line["tokens_equal"] for line in lines)
