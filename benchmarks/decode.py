@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
-from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider
+from audiocraft.modules.conditioners import ConditionFuser, ConditioningAttributes, ConditioningProvider
 from audiocraft.modules.transformer import set_efficient_attention_backend
 from torch import Tensor
 from transformers import MusicgenForCausalLM
@@ -140,22 +140,21 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
         def forward(self, input: Tensor, conditions: dict) -> tuple[Tensor, Tensor]:
             return input, conditions["description"][0] if conditions else context
 
+    fuser = AlwaysFused({"cross": [], "sum": [], "prepend": [], "input_interpolate": []})
     model = LMModel(
-        DelayedPatternProvider(n_q=CODEBOOKS), Given({}), AlwaysFused({"cross": [], "sum": [], "prepend": [], "input_interpolate": []}),
-        n_q=CODEBOOKS, card=sizes.card, dim=sizes.width, num_heads=sizes.heads, num_layers=sizes.layers,
-        norm_first=True, causal=True, cross_attention=True, bias_proj=False, bias_ff=False, bias_attn=False,
-        activation="gelu", dropout=0.0, memory_efficient=True,
+        DelayedPatternProvider(n_q=CODEBOOKS), Given({}), fuser, n_q=CODEBOOKS, card=sizes.card, dim=sizes.width,
+        num_heads=sizes.heads, num_layers=sizes.layers, norm_first=True, causal=True, cross_attention=True,
+        bias_proj=False, bias_ff=False, bias_attn=False, activation="gelu", dropout=0.0, memory_efficient=True,
     ).eval()  # fmt: skip
     decoder.load_musicgen(model.state_dict())
-    guided = sizes.guidance != 1
-    if guided:
-        from audiocraft.modules.conditioners import ConditioningAttributes
-
-        conditions = [ConditioningAttributes(text={"description": "x"}) for _ in range(sizes.batch)]
+    guided = [ConditioningAttributes(text={"description": "x"})] * sizes.batch if sizes.guidance != 1 else []
     return lambda: model.generate(
-        conditions=conditions if guided else [], num_samples=sizes.batch, max_gen_len=sizes.frames,
-        use_sampling=False, cfg_coef=sizes.guidance,
-    )  # fmt: skip
+        conditions=guided,
+        num_samples=sizes.batch,
+        max_gen_len=sizes.frames,
+        use_sampling=False,
+        cfg_coef=sizes.guidance,
+    )
 
 
 def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:

@@ -13,8 +13,8 @@ def test_greedy_tokens_equal_those_of_audiocraft_and_transformers(monkeypatch, c
     decode = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "decode", decode)
     spec.loader.exec_module(decode)
-    small = "--width 32 --layers 2 --card 24 --frames 30 --context 6 --repeats 1".split()
-    monkeypatch.setattr(sys, "argv", ["decode.py", *small, *options])
+    sizes = {"width": 32, "layers": 2, "card": 24, "frames": 30, "context": 6, "repeats": 1}
+    monkeypatch.setattr(sys, "argv", ["decode.py", *(f"--{name}={size}" for name, size in sizes.items()), *options])
     decode.main()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["name"].split(", ")[1] for line in lines] == ["audiocraft", "transformers"]

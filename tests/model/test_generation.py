@@ -78,3 +78,10 @@ def test_a_prompt_that_leaves_nothing_to_do_is_refused(decoder):
 def test_sampling_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Sampler(**settings)
+
+
+def test_a_context_of_no_steps_or_of_no_numbers_is_refused(decoder):
+    with pytest.raises(ValueError, match=r"context \[1, 0, 8\] must have the shape \[batch, steps, width\]"):
+        decoder.generate(torch.zeros(1, 0, 8), frames=5)
+    with pytest.raises(ValueError, match="context has values that are NaN or infinite"):
+        decoder.generate(torch.full((1, 3, 8), float("nan")), frames=5)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -30,9 +32,10 @@ def test_base_gives_a_feature_for_every_frame():
     assert VideoEncoder(config)(torch.randn(2, 3, 48, 32, 32)).shape == (2, 48, config.width)
 
 
-def test_frames_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"frames \[1, 4, 48, 32, 32\] must have the shape \[batch, 3, 48, 32, 32\]"):
-        VideoEncoder(vmas_base().video)(torch.zeros(1, 4, 48, 32, 32))
+@pytest.mark.parametrize("shape", [[1, 4, 48, 32, 32], [1, 3, 0, 32, 32], [3, 48, 32, 32]])
+def test_frames_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=re.escape(f"frames {shape} must have the shape [batch, 3, 48, 32, 32]")):
+        VideoEncoder(vmas_base().video)(torch.zeros(shape))
 
 
 def test_normalised_frames_have_imagenets_mean_at_zero():

@@ -90,8 +90,13 @@ def generate(
         int64 [B, K, frames].
 
     Raises:
-        ValueError: fewer frames than one, or a prompt that leaves nothing to generate.
+        ValueError: fewer frames than one, a prompt that leaves nothing to generate, or a context that is empty or has
+            values that are no numbers.
     """
+    if context.dim() != 3 or not context.numel():
+        raise ValueError(f"context {list(context.shape)} must have the shape [batch, steps, width], none of them zero")
+    if not context.isfinite().all():
+        raise ValueError("context has values that are NaN or infinite: so have the video or the encoder's weights")
     given = 0 if prompt is None else prompt.shape[2]
     if frames <= given:
         raise ValueError(f"frames ({frames}) must exceed those of the prompt ({given})")

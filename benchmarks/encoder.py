@@ -1,0 +1,77 @@
+"""The video encoders of the paper's Table 6: multiply-adds by part, and time against stock Hiera-B on 16 frames.
+
+    python benchmarks/encoder.py              # one thread, float32, random weights
+
+The peer is timm's Hiera, whose 2-D and 3-D models ours equals (tests/model/test_weights.py). They run by turns in one
+process; the fastest of the repeats counts, in seconds of CPU time a clip.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import torch
+from timm.models.hiera import Hiera
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vmas_pipeline.model.video_encoder import hiera_base_16x224, temporal_hiera_base
+
+PARTS = {"aten.convolution": "patches", "aten.addmm": "linear", "aten.bmm": "attention"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    models = {"paper": (temporal_hiera_base, 96), "hiera_16": (hiera_base_16x224, 16), "timm_hiera_16": (_timm, 16)}
+    seconds = _fastest({name: _run(build(), frames) for name, (build, frames) in models.items()}, options.repeats)
+    for name in ("paper", "hiera_16"):
+        build, frames = models[name]
+        line = {
+            "name": f"encoder: CPU seconds a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
+            "ours": seconds[name],
+            "peer": seconds["timm_hiera_16"],
+            "ratio": seconds[name] / seconds["timm_hiera_16"],
+            "giga_multiply_adds": _multiply_adds(build, frames),
+            **vars(options),
+        }
+        print(json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in line.items()}), flush=True)
+
+
+def _timm() -> Hiera:
+    return Hiera(
+        img_size=(16, 224, 224), num_classes=0, q_stride=(1, 2, 2), mask_unit_size=(1, 8, 8), patch_kernel=(3, 7, 7),
+        patch_stride=(2, 4, 4), patch_padding=(1, 3, 3), sep_pos_embed=True,
+    )  # fmt: skip
+
+
+def _run(model: nn.Module, frames: int) -> Callable[[], Tensor]:
+    model, clip = model.eval(), torch.randn(1, 3, frames, 224, 224)
+    return lambda: model(clip)
+
+
+@torch.inference_mode()
+def _fastest(runs: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            started = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - started)
+    return {name: min(times) for name, times in seconds.items()}
+
+
+def _multiply_adds(build: Callable[[], nn.Module], frames: int) -> dict[str, float]:
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build().eval()(torch.empty(1, 3, frames, 224, 224))
+    counted = {PARTS[str(kind)]: n / 2e9 for kind, n in counter.get_flop_counts()["Global"].items()}
+    counted |= {"all": sum(counted.values()), "as the paper counts": 2 * counted["linear"]}
+    return {part: round(value, 2) for part, value in counted.items()}
+
+
+if __name__ == "__main__":
+    main()
