@@ -46,12 +46,19 @@ def test_normalised_frames_have_imagenets_mean_at_zero():
 
 
 def test_windows_split_and_merge_to_the_same():
-    x = torch.randn(2, 3, 8, 8, 5)
+    x = torch.randn(2, 3, 8, 12, 5)
     windows = split_windows(x, 4)
-    assert windows.shape == (2 * 3 * 4, 16, 5)
-    assert torch.equal(windows[1], x[0, 0, :4, 4:].reshape(16, 5))
-    assert torch.equal(merge_windows(windows, 4, x.shape[:4]), x)
-    assert torch.equal(merge_windows(split_windows(x, None), None, x.shape[:4]), x)
+    assert windows.shape == (2 * 3 * 2 * 3, 1, 4, 4, 5)
+    assert torch.equal(windows[4, 0], x[0, 0, 4:, 4:8])
+    assert torch.equal(merge_windows(windows, x.shape[:4]), x)
+    assert torch.equal(merge_windows(split_windows(x, None), x.shape[:4]), x)
+
+
+def test_few_steps_at_once_give_what_all_at_once_do():
+    encoder, frames = VideoEncoder(vmas_base().video), torch.randn(2, 3, 48, 32, 32)
+    with torch.no_grad():
+        by_parts = encoder(frames)
+    assert torch.allclose(encoder(frames), by_parts, atol=1e-5)
 
 
 def test_max_pool_is_torchs():

@@ -21,6 +21,9 @@ from vmas_pipeline.model.weights import Loaded, hiera_weights, load
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+STEPS_IN_CACHE = 2
+"""Time steps that a CPU takes through the first stages at once (docs/performance.md)."""
+
 
 def normalise_frames(frames: Tensor) -> Tensor:
     """Decoded frames as the encoder takes them.
@@ -52,7 +55,9 @@ class VideoEncoder(nn.Module):
         )
         self.pos_embed_spatial = nn.Parameter(torch.zeros(1, config.grid**2, config.widths[0]))
         self.pos_embed_temporal = nn.Parameter(torch.zeros(1, config.steps, config.widths[0]))
-        self.blocks = nn.ModuleList(_blocks(config))
+        blocks = _blocks(config)
+        self.blocks = nn.Sequential(*blocks)
+        self.local = sum(block.attn.window is not None for block in blocks)  # these come first, and see single frames
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self._initialise()
 
@@ -78,9 +83,12 @@ class VideoEncoder(nn.Module):
         x = self.patch_embed(frames)  # [B, T, H, W, C]
         spatial = self.pos_embed_spatial.view(1, 1, self.config.grid, self.config.grid, -1)
         x = x + spatial + self.pos_embed_temporal[:, :, None, None]
-        for block in self.blocks:
-            x = block(x)
-        return x
+        parts = [self.blocks[: self.local](part) for part in x.split(self._steps_at_once(x), dim=1)]
+        return self.blocks[self.local :](torch.cat(parts, dim=1))
+
+    def _steps_at_once(self, x: Tensor) -> int:
+        """Time steps that the blocks within single frames take at once: on a CPU few, which then stay in its cache."""
+        return STEPS_IN_CACHE if x.device.type == "cpu" and not torch.is_grad_enabled() else x.shape[1]
 
     def load_hiera(self, state: Mapping[str, Tensor]) -> Loaded:
         """Take over Hiera's weights, all of them or none; see `weights.hiera_weights` for what is made to fit.
@@ -126,7 +134,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(channels, width, kernel, stride, padding)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.proj(frames).permute(0, 2, 3, 4, 1)
+        return self.proj(frames).permute(0, 2, 3, 4, 1).contiguous()
 
 
 class Block(nn.Module):
@@ -172,43 +180,44 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, H, W, C] -> [B, T, H / pool, W / pool, D]."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)  # each [B, T, H, W, D]
-        q = max_pool(q, self.pool)
-        pooled = q.shape[:4]
-        side = self.window and self.window // self.pool
-        q, k, v = self._split(q, side), self._split(k, self.window), self._split(v, self.window)
-        y = functional.scaled_dot_product_attention(q, k, v)  # [windows, h, N, D / h]
-        y = y.transpose(1, 2).flatten(2)  # -> [windows, N, D]
-        return self.proj(merge_windows(y, side, pooled))
+        windows = split_windows(x, self.window)  # [windows, t, h, w, C]
+        q, k, v = self.qkv(windows).chunk(3, dim=-1)
+        q = max_pool(q, self.pool)  # [windows, t, h / pool, w / pool, D]
+        y = functional.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v))
+        y = self.proj(y.transpose(1, 2).flatten(2)).view(q.shape)  # [windows, heads, N, D / heads] -> as q
+        return merge_windows(y, (len(x), x.shape[1], x.shape[2] // self.pool, x.shape[3] // self.pool))
 
-    def _split(self, x: Tensor, side: int | None) -> Tensor:
-        """[B, T, H, W, D] -> [windows, h, N, D / h]."""
-        x = split_windows(x, side)
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def _heads(self, x: Tensor) -> Tensor:
+        """[windows, t, h, w, D] -> [windows, heads, N, D / heads]."""
+        return x.flatten(1, 3).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 def split_windows(x: Tensor, side: int | None) -> Tensor:
-    """Cut a token grid into windows, [B, T, H, W, D] -> [windows, N, D]; side None makes one window of all tokens."""
+    """Cut a token grid into square windows of single frames; side None leaves it whole.
+
+    [B, T, H, W, D] -> [B * T * rows * columns, 1, side, side, D].
+    """
     if side is None:
-        return x.flatten(1, 3)
+        return x
     x = x.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # [B, T, rows, side, columns, side, D]
-    return x.transpose(3, 4).flatten(4, 5).flatten(0, 3)
+    return x.transpose(3, 4).flatten(0, 3).unsqueeze(1)
 
 
-def merge_windows(x: Tensor, side: int | None, grid: torch.Size) -> Tensor:
-    """The inverse of `split_windows`, grid being (B, T, H, W)."""
-    batch, steps, height, width = grid
-    if side is None:
-        return x.view(batch, steps, height, width, -1)
-    x = x.view(batch, steps, height // side, width // side, side, side, -1).transpose(3, 4)
-    return x.reshape(batch, steps, height, width, -1)
+def merge_windows(x: Tensor, grid: tuple[int, int, int, int]) -> Tensor:
+    """The inverse of `split_windows`: windows [N, t, h, w, D] -> the grid (B, T, H, W) of D."""
+    if x.shape[:4] == grid:
+        return x
+    rows, columns = grid[2] // x.shape[2], grid[3] // x.shape[3]
+    x = x.unflatten(0, (grid[0], grid[1], rows, columns)).squeeze(4).transpose(3, 4)
+    return x.flatten(4, 5).flatten(2, 3)  # [B, T, rows, side, columns, side, D] -> [B, T, H, W, D]
 
 
 def max_pool(x: Tensor, stride: int) -> Tensor:
     """Spatial max pooling of a token grid: [B, T, H, W, D] -> [B, T, H / stride, W / stride, D]."""
     if stride == 1:
         return x
-    return x.unflatten(3, (-1, stride)).unflatten(2, (-1, stride)).amax((3, 5))
+    # one axis after the other: on a CPU 35 times as fast as both at once
+    return x.unflatten(2, (-1, stride)).amax(3).unflatten(3, (-1, stride)).amax(4)
 
 
 def frame_difference(frames: Tensor) -> Tensor:
