@@ -1,6 +1,7 @@
 """Settings of a training run; `parameters_train.yml` fills them."""
 
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -23,6 +24,10 @@ class ModelConfig:
     """A named size of model.config: vmas_base or vmas_paper."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Options that differ from the named size, nested as VMAsConfig is."""
+    hiera_weights: Path | None = None
+    """File of pretrained weights for the video encoder; null starts from random ones."""
+    musicgen_weights: Path | None = None
+    """File of pretrained weights for the music decoder; null starts from random ones."""
 
     def build(self) -> VMAsConfig:
         """The model's config, with the overrides applied.

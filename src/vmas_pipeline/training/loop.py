@@ -16,6 +16,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as validated
 from torch.distributed.elastic.multiprocessing.errors import record
+from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
@@ -25,6 +26,7 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import TrainingData
 from vmas_pipeline.training.objective import Losses, batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
+from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -104,6 +106,9 @@ def _prepare(job: Job, device: torch.device) -> Run:
     codec = load_codec(job.codec)
     torch.manual_seed(config.seed)
     model = VMAs(config.model.build(), codec.code_vectors)
+    started_from = load_pretrained(model, config.model)
+    if rank == 0:
+        tqdm.write("\n".join(started_from), end="\n" if started_from else "")
     torch.manual_seed(config.seed + 1 + rank)  # equal weights, but each rank drops other videos
     optimiser = build_optimiser(model, config.optimiser)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -10,6 +10,7 @@ from vmas_pipeline.training.checkpoints import Checkpoints, run_key
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
+from vmas_pipeline.training.pretrained import check_files
 
 
 def train(
@@ -69,6 +70,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
     """Refuse a model that does not fit the clips or the codec, before any process starts."""
     from vmas_pipeline.codec.interface import load_codec
 
+    check_files(config.model)
     model, loaded = config.model.build(), load_codec(codec)
     pairs = {
         "video.frames": (model.video.frames, clip.frames_per_clip),

@@ -1,0 +1,92 @@
+"""Published weights to start from: Hiera's for the video encoder, MusicGen's for the music decoder (appendix B).
+
+Both are under CC BY-NC 4.0: not for commercial use.
+"""
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.model.weights import Loaded
+from vmas_pipeline.training.config import ModelConfig
+
+WRAPPERS = ("best_state", "model_state", "state_dict")
+"""Keys under which audiocraft, facebookresearch/hiera and others keep a state dict."""
+
+
+def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
+    """Give the model the weights that the config names.
+
+    Returns:
+        A line for each part: the file, what was taken, made to fit, kept and dropped.
+
+    Raises:
+        ValueError: a file that is missing, unreadable, or of another model.
+    """
+    told = []
+    for part, path, load in (
+        ("video encoder", config.hiera_weights, model.video_encoder.load_hiera),
+        ("music decoder", config.musicgen_weights, model.music_decoder.load_musicgen),
+    ):
+        if path is not None:
+            try:
+                told.append(f"{part}: {describe(load(read_weights(path)))}, from {path}")
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+    return told
+
+
+def check_files(config: ModelConfig) -> None:
+    """Raise a ValueError, before any process starts, where a file that the config names is missing."""
+    for setting, path, source in (
+        (
+            "hiera_weights",
+            config.hiera_weights,
+            "facebookresearch/hiera's or timm's Hiera-Base, such as mae_hiera_base_224.pth",
+        ),
+        (
+            "musicgen_weights",
+            config.musicgen_weights,
+            "facebook/musicgen-medium's state_dict.bin, or transformers' model.safetensors",
+        ),
+    ):
+        if path is not None and not path.is_file():
+            raise ValueError(
+                f"train.model.{setting} names {path}, and there is no such file: put {source} there, or set it to "
+                "null, which starts from random weights"
+            )
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A state dict from a file of safetensors or torch; nothing in it is executed.
+
+    Raises:
+        ValueError: it cannot be read, or holds no state dict.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"no safetensors file, or a damaged one ({error}): download it again") from error
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"torch cannot read it ({str(error).splitlines()[0]}): download it again") from error
+    for key in WRAPPERS:
+        found = found.get(key, found) if isinstance(found, dict) else {}
+    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def describe(loaded: Loaded) -> str:
+    """What became of a state dict, as one line."""
+    parts = [f"{len(loaded.taken)} weights taken"]
+    parts += [f"{name}: {how}" for name, how in loaded.changed.items()]
+    parts += [f"left as they were: {', '.join(loaded.kept)}"] if loaded.kept else []
+    parts += [f"{len(loaded.dropped)} not used ({loaded.dropped[0]}, ...)"] if loaded.dropped else []
+    return "; ".join(parts)
