@@ -48,7 +48,8 @@ class CodecConfig:
     """Which codec the flow uses, and how the small one is trained."""
 
     pretrained: str | None = None
-    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`): it is copied, and nothing is trained."""
+    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), or a file of audiocraft's (MusicGen's
+    compression_state_dict.bin): it is copied, and nothing is trained."""
     model: SpectralCodecConfig = SpectralCodecConfig()
     """The small network; its sample_rate must be the clip's."""
     steps: int = Field(default=600, ge=1)

@@ -44,23 +44,27 @@ class AudioCodec(Protocol):
 
 
 def load_codec(name_or_path: str | Path) -> AudioCodec:
-    """Load the codec in a folder, or a pretrained one by name.
+    """Load the codec in a folder or file, or a pretrained one by name.
 
     Args:
-        name_or_path: a folder that `SpectralCodec.save` or transformers' `save_pretrained` wrote, or a name such as
-            `facebook/encodec_32khz`, which is looked up in the Hugging Face cache and then on the network.
+        name_or_path: a folder that a codec's `save` wrote, or transformers' `save_pretrained`; a file of audiocraft's
+            (MusicGen's `compression_state_dict.bin`); or a name such as `facebook/encodec_32khz`, which is looked up
+            in the Hugging Face cache and then on the network.
 
     Raises:
-        ValueError: a folder without a codec in it, or a name that can be had neither locally nor by network.
+        ValueError: a folder or file without a codec in it, or a name that can be had neither locally nor by network.
     """
-    folder = Path(name_or_path)
-    settings = folder / "config.json"
+    path = Path(name_or_path)
+    settings = path / "config.json"
     if settings.is_file() and json.loads(settings.read_text()).get("kind") == "spectral":
         from vmas_pipeline.codec.spectral import SpectralCodec
 
-        return SpectralCodec.load(folder)
-    if folder.is_dir() and not settings.is_file():
-        raise ValueError(f"no codec in {folder}: config.json is missing; run `kedro run --pipeline=codec` first")
-    from vmas_pipeline.codec.pretrained import PretrainedEncodec
+        return SpectralCodec.load(path)
+    from vmas_pipeline.codec.pretrained import AUDIOCRAFT_FILE, AudiocraftEncodec, PretrainedEncodec
 
+    for file in (path, path / AUDIOCRAFT_FILE):
+        if file.is_file():
+            return AudiocraftEncodec.load(file)
+    if path.is_dir() and not settings.is_file():
+        raise ValueError(f"no codec in {path}: config.json is missing; run `kedro run --pipeline=codec` first")
     return PretrainedEncodec.load(str(name_or_path))

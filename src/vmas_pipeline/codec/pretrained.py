@@ -1,14 +1,22 @@
-"""EnCodec with pretrained weights (MusicGen's 32 kHz model at the paper's scale), through transformers.
+"""EnCodec with pretrained weights (MusicGen's 32 kHz model at the paper's scale), through transformers or audiocraft.
 
 The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use.
 """
 
+import pickle
+import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import EncodecModel
+
+if TYPE_CHECKING:
+    from audiocraft.models import CompressionModel
+
+AUDIOCRAFT_FILE = "compression_state_dict.bin"
+"""audiocraft's name of a codec's file, which lies beside each MusicGen."""
 
 
 class PretrainedEncodec(nn.Module):
@@ -80,3 +88,75 @@ class PretrainedEncodec(nn.Module):
     def save(self, folder: Path) -> None:
         """Write a copy that `load` reads from the folder, without a network."""
         self.network.save_pretrained(folder)
+
+
+class AudiocraftEncodec(nn.Module):
+    """audiocraft's CompressionModel behind `AudioCodec`; all codebooks that it was saved with.
+
+    Args:
+        network: a mono model that does not normalise, as MusicGen's.
+        file: where it was loaded from.
+    """
+
+    def __init__(self, network: "CompressionModel", file: Path) -> None:
+        super().__init__()
+        self.network, self.file = network, file
+
+    @classmethod
+    def load(cls, file: Path) -> "AudiocraftEncodec":
+        """A file as audiocraft saves it: settings and weights.
+
+        Raises:
+            ValueError: it is something else, or damaged.
+        """
+        from audiocraft.models.loaders import load_compression_model
+
+        try:
+            network = load_compression_model(file)
+        except (KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(
+                f"{file} is not a codec of audiocraft's ({str(error).splitlines()[0]}): name the "
+                f"{AUDIOCRAFT_FILE} of a MusicGen in codec.pretrained"
+            ) from error
+        return cls(network.requires_grad_(False), file)
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return self.network.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens per second."""
+        return float(self.network.frame_rate)
+
+    @property
+    def codebooks(self) -> int:
+        """K."""
+        return self.network.num_codebooks
+
+    @property
+    def card(self) -> int:
+        """Entries of each codebook."""
+        return self.network.cardinality
+
+    @property
+    def code_vectors(self) -> Tensor:
+        """The vectors that codes stand for, [K, card, D]."""
+        quantizer: Any = self.network.quantizer
+        return torch.stack([layer.codebook for layer in quantizer.vq.layers[: self.codebooks]])
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Waveform [B, 1, N] in [-1, 1] -> codes int64 [B, K, T]."""
+        return self.network.encode(waveform)[0]
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N]."""
+        return self.network.decode(codes)
+
+    def save(self, folder: Path) -> None:
+        """Write a copy that `load_codec` reads from the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.file, folder / AUDIOCRAFT_FILE)

@@ -153,9 +153,8 @@ def _codec(name_or_path: str, fingerprint: str) -> "AudioCodec":
 def _fingerprint(codec: Path) -> str:
     """Hash of the codec's files; its name where it is no folder."""
     digest = hashlib.sha256(str(codec).encode() if not codec.is_dir() else b"")
-    for name in ("config.json", "model.safetensors"):
-        if (codec / name).is_file():
-            digest.update((codec / name).read_bytes())
+    for file in sorted(codec.glob("*")):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
