@@ -8,8 +8,6 @@ counts, in seconds of CPU time. Each line printed is a JSON object: steps per CP
 """
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +16,7 @@ from audiocraft.models.lm import LMModel
 from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
 from audiocraft.modules.conditioners import ConditionFuser, ConditioningAttributes, ConditioningProvider
 from audiocraft.modules.transformer import set_efficient_attention_backend
+from timing import fastest, print_line
 from torch import Tensor
 from transformers import MusicgenForCausalLM
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
@@ -61,20 +60,18 @@ def main() -> None:
         tokens = ours()
         for name, peer in peers.items():
             assert torch.equal(peer(), tokens), f"{name} draws other tokens: there is nothing to compare"
-        seconds = _fastest({"ours": ours, **peers}, options.repeats)
-        copy_rate = _copy_rate()
-    limit = copy_rate / _bytes_a_step(decoder, sizes)
+    seconds = fastest({"ours": ours, **peers}, options.repeats)
+    limit = _read_rate() / _bytes_a_step(decoder, sizes)
     for name in peers:
-        line = {
-            "name": f"decode: steps per CPU second, {name}",
-            "ours": sizes.steps / seconds["ours"],
-            "peer": sizes.steps / seconds[name],
-            "ratio": seconds[name] / seconds["ours"],
-            "memory_limit": limit,
-            "tokens_equal": True,
+        print_line(
+            name=f"decode: steps per CPU second, {name}",
+            ours=sizes.steps / seconds["ours"],
+            peer=sizes.steps / seconds[name],
+            ratio=seconds[name] / seconds["ours"],
+            memory_limit=limit,
+            tokens_equal=True,
             **vars(options),
-        }
-        print(json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in line.items()}), flush=True)
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -88,25 +85,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fastest(runs: dict[str, Generate], repeats: int) -> dict[str, float]:
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            started = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - started)
-    return {name: min(times) for name, times in seconds.items()}
-
-
-def _copy_rate(megabytes: int = 256) -> float:
+def _read_rate(megabytes: int = 256) -> float:
     """Bytes per CPU second that one thread reads, by summing what no cache holds."""
     data = torch.ones(megabytes * 2**18)
-    times = []
-    for _ in range(5):
-        started = time.process_time()
-        data.sum()
-        times.append(time.process_time() - started)
-    return data.numel() * 4 / min(times)
+    return data.numel() * 4 / fastest({"sum": data.sum}, 5)["sum"]
 
 
 def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes) -> float:

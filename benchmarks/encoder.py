@@ -7,11 +7,10 @@ process; the fastest of the repeats counts, in seconds of CPU time a clip.
 """
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 
 import torch
+from timing import fastest, print_line
 from timm.models.hiera import Hiera
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -28,18 +27,17 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     models = {"paper": (temporal_hiera_base, 96), "hiera_16": (hiera_base_16x224, 16), "timm_hiera_16": (_timm, 16)}
-    seconds = _fastest({name: _run(build(), frames) for name, (build, frames) in models.items()}, options.repeats)
+    seconds = fastest({name: _run(build(), frames) for name, (build, frames) in models.items()}, options.repeats)
     for name in ("paper", "hiera_16"):
         build, frames = models[name]
-        line = {
-            "name": f"encoder: CPU seconds a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
-            "ours": seconds[name],
-            "peer": seconds["timm_hiera_16"],
-            "ratio": seconds[name] / seconds["timm_hiera_16"],
-            "giga_multiply_adds": _multiply_adds(build, frames),
+        print_line(
+            name=f"encoder: CPU seconds a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
+            ours=seconds[name],
+            peer=seconds["timm_hiera_16"],
+            ratio=seconds[name] / seconds["timm_hiera_16"],
+            giga_multiply_adds=_multiply_adds(build, frames),
             **vars(options),
-        }
-        print(json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in line.items()}), flush=True)
+        )
 
 
 def _timm() -> Hiera:
@@ -52,17 +50,6 @@ def _timm() -> Hiera:
 def _run(model: nn.Module, frames: int) -> Callable[[], Tensor]:
     model, clip = model.eval(), torch.randn(1, 3, frames, 224, 224)
     return lambda: model(clip)
-
-
-@torch.inference_mode()
-def _fastest(runs: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            started = time.process_time()
-            run()
-            seconds[name].append(time.process_time() - started)
-    return {name: min(times) for name, times in seconds.items()}
 
 
 def _multiply_adds(build: Callable[[], nn.Module], frames: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -8,11 +8,8 @@ import pytest
 
 @pytest.mark.parametrize("options", [[], ["--guidance", "3", "--batch", "2"]])
 def test_greedy_tokens_equal_those_of_audiocraft_and_transformers(monkeypatch, capsys, options):
-    path = Path(__file__).parents[2] / "benchmarks" / "decode.py"
-    spec = importlib.util.spec_from_file_location("decode", path)
-    decode = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "decode", decode)
-    spec.loader.exec_module(decode)
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    decode = importlib.import_module("decode")
     sizes = {"width": 32, "layers": 2, "card": 24, "frames": 30, "context": 6, "repeats": 1}
     monkeypatch.setattr(sys, "argv", ["decode.py", *(f"--{name}={size}" for name, size in sizes.items()), *options])
     decode.main()

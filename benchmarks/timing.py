@@ -1,0 +1,26 @@
+"""What the benchmarks share: runs by turns in one process, and a JSON object a line."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+
+@torch.inference_mode()
+def fastest(runs: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """CPU seconds of each run, the least of its repeats; the runs take turns, so that all meet the same noise."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            started = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - started)
+    return {name: min(times) for name, times in seconds.items()}
+
+
+def print_line(**values: Any) -> None:
+    """One result: numbers with three decimals."""
+    rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in values.items()}
+    print(json.dumps(rounded), flush=True)
