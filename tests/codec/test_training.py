@@ -72,6 +72,16 @@ def test_train_codec_leaves_a_codec_that_loads_and_its_figures_in_the_run(manife
     assert client.list_artifacts(run_id, "figures")
 
 
+@pytest.mark.parametrize("source", ["encodec_folder", "audiocraft_file"])
+def test_a_pretrained_codec_is_copied_over_another_kind_and_measured(source, manifest, tmp_path, request):
+    SpectralCodec(SMALL.model).save(tmp_path / "codec")
+    clip, path = ClipSpec(duration_s=1.0, sample_rate=32000, frame_size=32), str(request.getfixturevalue(source))
+    metrics = train_codec(CodecConfig(pretrained=path), clip, manifest, tmp_path / "codec", None)
+    assert 0 <= metrics["codec/onset_f1"] <= 1
+    waveform = torch.from_numpy(notes(1))[:, None]
+    assert torch.equal(load_codec(tmp_path / "codec").encode(waveform), load_codec(path).encode(waveform))
+
+
 def test_a_clip_that_cannot_be_read_is_left_out(manifest):
     manifest.loc[0, "audio_path"] = "/nowhere.mp4"
     assert read_clips(manifest, "train", 10, CLIP).shape == (3, 16000)

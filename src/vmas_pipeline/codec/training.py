@@ -1,5 +1,6 @@
 """Training of the small codec: spectral losses only, no discriminator."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vmas_pipeline.codec.config import CodecConfig
-from vmas_pipeline.codec.interface import AudioCodec
+from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.codec.mel import LogMel, mel_scales
 from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
 from vmas_pipeline.codec.spectral import SpectralCodec
@@ -59,10 +60,9 @@ def train_codec(
 
 
 def _copy_pretrained(name: str, clip: ClipSpec, out: Path) -> AudioCodec:
-    from vmas_pipeline.codec.pretrained import PretrainedEncodec
-
-    codec = PretrainedEncodec.load(name)
+    codec = load_codec(name)
     _check_rate(codec.sample_rate, clip)
+    shutil.rmtree(out, ignore_errors=True)  # files of another kind of codec would be taken for it
     codec.save(out)
     return codec
 
