@@ -1,5 +1,6 @@
 import pytest
 import torch
+from transformers import EncodecConfig, EncodecModel
 
 from vmas_pipeline.codec.interface import load_codec
 
@@ -51,6 +52,16 @@ def test_a_file_that_is_no_codec_is_named(tmp_path):
     (tmp_path / "codec.bin").write_bytes(b"\x80\x02 something else")
     with pytest.raises(ValueError, match=r"codec\.bin is not a codec of audiocraft's.*codec\.pretrained"):
         load_codec(tmp_path / "codec.bin")
+
+
+def test_a_stereo_codec_is_refused(tmp_path):
+    config = EncodecConfig(
+        sampling_rate=48000, audio_channels=2, normalize=True, chunk_length_s=1.0, overlap=0.01, num_filters=4,
+        hidden_size=16, codebook_dim=16, num_lstm_layers=1,
+    )  # fmt: skip
+    EncodecModel(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"is for 2 channels .*facebook/encodec_32khz"):
+        load_codec(tmp_path)
 
 
 def test_a_missing_codec_says_where_to_put_it(monkeypatch):

@@ -36,7 +36,7 @@ class PretrainedEncodec(nn.Module):
         """A folder of `save_pretrained`, or a name in the local cache or on the network.
 
         Raises:
-            ValueError: nothing found under that name.
+            ValueError: nothing found under that name, or a stereo model (48 kHz), which normalises and chunks.
         """
         try:
             network = EncodecModel.from_pretrained(name_or_path)
@@ -46,6 +46,11 @@ class PretrainedEncodec(nn.Module):
                 "config.json and model.safetensors of facebook/encodec_32khz into a folder and name it in "
                 "codec.pretrained, or set codec.pretrained to null, which trains the small codec instead"
             ) from error
+        if network.config.audio_channels != 1 or network.config.normalize:
+            raise ValueError(
+                f"the audio codec {name_or_path!r} is for {network.config.audio_channels} channels or normalises its "
+                "input: choose a mono one, such as facebook/encodec_32khz or facebook/encodec_24khz"
+            )
         return cls(network.eval().requires_grad_(False))
 
     @property
