@@ -55,7 +55,7 @@ def test_the_papers_structure_trains_at_a_twelfth_of_its_width():
         vmas_paper(),
         {
             "video": {"widths": [8, 16, 32, 64]},
-            "decoder": {"width": 96, "layers": 4, "heads": 6, "card": 64},
+            "decoder": {"width": 128, "layers": 4, "heads": 8, "card": 64},
             "code_width": 16,
             "projection_width": 32,
         },

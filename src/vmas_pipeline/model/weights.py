@@ -73,7 +73,7 @@ def hiera_weights(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tu
         The weights, the entries left out, and what was changed.
     """
     named = {name: _hiera_name(name) for name in state}
-    weights = {ours: state[theirs] for theirs, ours in named.items() if ours}
+    weights = {new: state[old] for old, new in named.items() if new}
     changed: dict[str, str] = {}
     if KERNEL in weights:
         weights[KERNEL], how = _kernel_to_fit(weights[KERNEL], ours[KERNEL])
@@ -84,7 +84,7 @@ def hiera_weights(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tu
     elif weights[TIMES].shape[1] != ours[TIMES].shape[1]:
         changed[TIMES] = f"{weights[TIMES].shape[1]} positions, interpolated to {ours[TIMES].shape[1]}"
         weights[TIMES] = interpolate_positions(weights[TIMES], ours[TIMES].shape[1])
-    return weights, [theirs for theirs, ours in named.items() if not ours], changed
+    return weights, [old for old, new in named.items() if not new], changed
 
 
 def _kernel_to_fit(kernel: Tensor, ours: Tensor) -> tuple[Tensor, str]:
