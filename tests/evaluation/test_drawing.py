@@ -32,6 +32,18 @@ def test_bars_hold_every_score():
     assert bars[-1]["x"] + bars[-1]["width"] <= WIDTH
 
 
+def test_equal_loudness_has_equal_colours_whatever_else_sounds(tmp_path):
+    from matplotlib.image import imread
+
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
+    hiss = 0.05 * np.random.default_rng(0).normal(size=16_000)
+    for name, waveform in (("clean", tone), ("hissing", tone + hiss)):
+        save_spectrogram(tmp_path / f"{name}.png", waveform, 16_000)
+    clean, hissing = (imread(tmp_path / f"{name}.png")[..., :3].sum(-1) for name in ("clean", "hissing"))
+    assert clean.min() < 0.1  # nothing there: black
+    assert hissing.min() > 0.1  # 40 dB below the tone: not black
+
+
 def test_low_notes_are_at_the_bottom_of_the_spectrogram(tmp_path):
     from matplotlib.image import imread
 

@@ -3,7 +3,7 @@ import re
 import pytest
 import torch
 
-from vmas_pipeline.model.config import vmas_base
+from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.video_encoder import (
     VideoEncoder,
     frame_difference,
@@ -54,8 +54,10 @@ def test_windows_split_and_merge_to_the_same():
     assert torch.equal(merge_windows(split_windows(x, None), x.shape[:4]), x)
 
 
-def test_few_steps_at_once_give_what_all_at_once_do():
-    encoder, frames = VideoEncoder(vmas_base().video), torch.randn(2, 3, 48, 32, 32)
+@pytest.mark.parametrize("windows", [[8, 2, None], [None, 2, None]])  # the second looks at all frames before windows
+def test_few_steps_at_once_give_what_all_at_once_do(windows):
+    encoder = VideoEncoder(with_overrides(vmas_base(), {"video": {"windows": windows}}).video)
+    frames = torch.randn(2, 3, 48, 32, 32)
     with torch.no_grad():
         by_parts = encoder(frames)
     assert torch.allclose(encoder(frames), by_parts, atol=1e-5)

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 SCALES = ((64, 8), (128, 16), (256, 24), (512, 40), (1024, 64), (2048, 96))
 """STFT windows in samples, with the number of mel bands of each."""
 
+PICTURE_BANDS, PICTURE_RANGE_DB = 80, 70.0
+"""Bands of a picture of music, and how far below its maximum it reaches."""
+
 
 class LogMel(nn.Module):
     """Log-mel magnitude of one window length; hop of a quarter window.
@@ -47,13 +50,13 @@ def mel_distance(reference: Tensor, other: Tensor, sample_rate: int) -> Tensor:
     return difference * (20 / torch.log(torch.tensor(10.0)))
 
 
-def mel_picture(waveform: np.ndarray, sample_rate: int, hop: int = 256, range_db: float = 70.0) -> np.ndarray:
-    """A mel spectrogram for the eye: waveform [N] -> float32 [80, frames], from 0 dB, its maximum, to -range_db."""
+def mel_picture(waveform: np.ndarray, sample_rate: int, hop: int = 256) -> np.ndarray:
+    """A mel spectrogram for the eye: waveform [N] -> float32 [80, frames], from its maximum, 0 dB, down to -70."""
     from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
     spectrogram = MelSpectrogram(
-        sample_rate, n_fft=1024, hop_length=hop, f_min=40, n_mels=80, norm="slaney", mel_scale="slaney"
+        sample_rate, n_fft=1024, hop_length=hop, f_min=40, n_mels=PICTURE_BANDS, norm="slaney", mel_scale="slaney"
     )
     power = spectrogram(torch.from_numpy(np.ascontiguousarray(waveform, np.float32)))
-    decibels = AmplitudeToDB(top_db=range_db)(power)
+    decibels = AmplitudeToDB(top_db=PICTURE_RANGE_DB)(power)
     return (decibels - decibels.max()).numpy()

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vmas_pipeline.codec.interface import AudioCodec
-from vmas_pipeline.codec.mel import LogMel, mel_distance
+from vmas_pipeline.codec.mel import PICTURE_BANDS, PICTURE_RANGE_DB, mel_distance, mel_picture
 from vmas_pipeline.codec.onsets import match_times, onset_times
 
 if TYPE_CHECKING:
@@ -122,11 +122,12 @@ def reconstruction_figure(originals: Tensor, decoded: Tensor, sample_rate: int) 
 
     figure = Figure(figsize=(5 * len(originals), 5), layout="constrained")
     axes = figure.subplots(2, len(originals), squeeze=False, sharex=True, sharey=True)
-    log_mel = LogMel(sample_rate, 1024, 64)
     for row, (name, waves) in enumerate((("original", originals), ("reconstruction", decoded))):
         for axis, wave in zip(axes[row], waves, strict=True):
-            seconds = wave.numel() / sample_rate
-            axis.imshow(log_mel(wave[None])[0], origin="lower", aspect="auto", extent=(0, seconds, 0, 64), cmap="magma")
-            axis.vlines(onset_times(wave.numpy(), sample_rate), 58, 64, color="white")
+            picture, extent = mel_picture(wave.numpy(), sample_rate), (0, wave.numel() / sample_rate, 0, PICTURE_BANDS)
+            axis.imshow(
+                picture, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-PICTURE_RANGE_DB, vmax=0
+            )
+            axis.vlines(onset_times(wave.numpy(), sample_rate), 0.9 * PICTURE_BANDS, PICTURE_BANDS, color="white")
             axis.set(title=name, xlabel="seconds" if row else "", ylabel="mel band")
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vmas_pipeline.codec.mel import mel_picture
+from vmas_pipeline.codec.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.evaluation.alignment import matched_pairs
 from vmas_pipeline.media import whole_file
 
@@ -72,4 +72,4 @@ def save_spectrogram(path: Path, waveform: np.ndarray, sample_rate: int) -> None
 
     decibels = mel_picture(waveform, sample_rate, hop=max(1, len(waveform) // 500))
     with whole_file(path) as temporary:
-        matplotlib.image.imsave(temporary, decibels[::-1], cmap="magma")
+        matplotlib.image.imsave(temporary, decibels[::-1], cmap="magma", vmin=-PICTURE_RANGE_DB, vmax=0)

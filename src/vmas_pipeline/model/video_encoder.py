@@ -9,6 +9,7 @@ original's.
 # B batch, F frames, T time steps, H W token grid, C channels, N tokens of a window, h heads
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 import torch
 from timm.layers import DropPath, Mlp, trunc_normal_
@@ -57,7 +58,7 @@ class VideoEncoder(nn.Module):
         self.pos_embed_temporal = nn.Parameter(torch.zeros(1, config.steps, config.widths[0]))
         blocks = _blocks(config)
         self.blocks = nn.Sequential(*blocks)
-        self.local = sum(block.attn.window is not None for block in blocks)  # these come first, and see single frames
+        self.local = len(list(takewhile(lambda block: block.attn.window is not None, blocks)))  # see single frames
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self._initialise()
 

@@ -106,7 +106,8 @@ def _prepare(job: Job, device: torch.device) -> Run:
     codec = load_codec(job.codec)
     torch.manual_seed(config.seed)
     model = VMAs(config.model.build(), codec.code_vectors)
-    started_from = load_pretrained(model, config.model)
+    checkpoints = Checkpoints(job.checkpoints, config.watch.checkpoints_kept)
+    started_from = [] if checkpoints.steps() else load_pretrained(model, config.model)  # a checkpoint replaces them
     if rank == 0:
         tqdm.write("\n".join(started_from), end="\n" if started_from else "")
     torch.manual_seed(config.seed + 1 + rank)  # equal weights, but each rank drops other videos
@@ -124,7 +125,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
         job=job,
         engine=engine,
         average=MovingAverage(engine.module.parameters(), config.ema_decay),
-        checkpoints=Checkpoints(job.checkpoints, config.watch.checkpoints_kept),
+        checkpoints=checkpoints,
         data=TrainingData(
             job.features,
             batch=config.engine.micro_batch,

@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import AudioCodec
-from vmas_pipeline.codec.mel import mel_picture
+from vmas_pipeline.codec.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
@@ -133,6 +133,9 @@ def spectrogram(waveform: np.ndarray, sample_rate: int) -> "Figure":
     axes = figure.add_subplot(xlabel="seconds", ylabel="mel band")
     seconds = len(waveform) / sample_rate
     picture = mel_picture(waveform, sample_rate)
-    image = axes.imshow(picture, origin="lower", aspect="auto", extent=(0, seconds, 0, len(picture)), cmap="magma")
+    extent = (0, seconds, 0, len(picture))
+    image = axes.imshow(
+        picture, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-PICTURE_RANGE_DB, vmax=0
+    )
     figure.colorbar(image, ax=axes, format="%+.0f dB")
     return figure
