@@ -3,8 +3,9 @@
     python benchmarks/decode.py                       # 503 steps, width 256, 6 layers, one thread, float32
     python benchmarks/decode.py --width 1536 --layers 48 --heads 24 --frames 20 --repeats 1
 
-The tokens are compared before anything is timed. The three run by turns in one process, and the fastest of the repeats
-counts, in seconds of CPU time. Each line printed is a JSON object: steps per CPU second of ours and of the peer.
+The tokens are compared before anything is timed; int8 weights are timed beside, whose tokens are others. All run by
+turns in one process, and the fastest of the repeats counts, in seconds of CPU time. Each line printed is a JSON object:
+steps per CPU second of ours and of the peer.
 """
 
 import argparse
@@ -60,18 +61,23 @@ def main() -> None:
         tokens = ours()
         for name, peer in peers.items():
             assert torch.equal(peer(), tokens), f"{name} draws other tokens: there is nothing to compare"
-    seconds = fastest({"ours": ours, **peers}, options.repeats)
-    limit = _read_rate() / _bytes_a_step(decoder, sizes)
-    for name in peers:
-        print_line(
-            name=f"decode: steps per CPU second, {name}",
-            ours=sizes.steps / seconds["ours"],
-            peer=sizes.steps / seconds[name],
-            ratio=seconds[name] / seconds["ours"],
-            memory_limit=limit,
-            tokens_equal=True,
-            **vars(options),
-        )
+    rounded = _ours(sizes)
+    rounded.load_state_dict(decoder.state_dict())
+    rounded.quantise()
+    int8: Generate = lambda: rounded.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)  # noqa: E731
+    seconds = fastest({"ours": ours, "int8": int8, **peers}, options.repeats)
+    rate = _read_rate()
+    for variant, bytes_a_weight in (("ours", 4), ("int8", 1)):
+        for name in peers:
+            print_line(
+                name=f"decode: steps per CPU second, {variant.replace('ours', 'float32')} against {name}",
+                ours=sizes.steps / seconds[variant],
+                peer=sizes.steps / seconds[name],
+                ratio=seconds[name] / seconds[variant],
+                memory_limit=rate / _bytes_a_step(decoder, sizes, bytes_a_weight),
+                tokens_equal=variant == "ours",
+                **vars(options),
+            )
 
 
 def _options() -> argparse.Namespace:
@@ -91,12 +97,12 @@ def _read_rate(megabytes: int = 256) -> float:
     return data.numel() * 4 / fastest({"sum": data.sum}, 5)["sum"]
 
 
-def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes) -> float:
+def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes, bytes_a_weight: int) -> float:
     """Weights, and the mean of the growing caches, that one step has to read."""
     rows = sizes.batch * (2 if sizes.guidance != 1 else 1)
     weights = sum(p.numel() for name, p in decoder.named_parameters() if not name.startswith("embeddings"))
     caches = rows * sizes.layers * 2 * sizes.width * (sizes.steps / 2 + sizes.context)
-    return 4 * (weights + caches)
+    return bytes_a_weight * weights + 4 * caches
 
 
 def _ours(sizes: Sizes) -> MusicDecoder:

@@ -152,3 +152,10 @@ def test_damaged_weights_are_refused(generator: Generator, tmp_path: Path) -> No
     (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
     with pytest.raises(ModelFolderError, match="does not fit this version"):
         Generator.load(tmp_path)
+
+
+def test_weights_of_8_bits_are_for_the_cpu(tmp_path: Path) -> None:
+    tiny_generator().save(tmp_path / "model")
+    assert Generator.load(tmp_path / "model", int8=True).model.music_decoder.int8 is not None
+    with pytest.raises(ValueError, match="int8 weights are for the CPU, not for device cuda"):
+        Generator.load(tmp_path / "model", device="cuda", int8=True)

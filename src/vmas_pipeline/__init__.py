@@ -14,15 +14,16 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load_model"]
 
 
-def load_model(model: str) -> "Generator":
+def load_model(model: str, int8: bool = False) -> "Generator":
     """The trained model, ready to make music.
 
     Args:
         model: An address in the model registry ("models:/vmas@champion") or a model folder.
+        int8: Generate on the CPU from weights of 8 bits: faster, and not quite the same (docs/benchmarks.md).
 
     Raises:
         ValueError: There is no such model; the message says what to run first.
     """
     from vmas_pipeline.serving import load_model as load
 
-    return load(model)
+    return load(model, int8)

@@ -67,6 +67,9 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--seed", type=_whole, default=0, help="another seed makes another piece (default: %(default)s)"
     )
     parser.add_argument("--seconds", type=_above_zero, help="music for the first SECONDS only, then silence")
+    parser.add_argument(
+        "--int8", action="store_true", help="compute on the CPU with weights of 8 bits: faster, slightly other music"
+    )
     drawing = parser.add_argument_group("how the music is drawn", "each is the model's own setting when left out")
     drawing.add_argument("--top-k", type=_one_or_more, help="choose among the K likeliest tokens", metavar="K")
     drawing.add_argument("--temperature", type=_above_zero, help="below 1 is safer, above 1 bolder")
@@ -86,7 +89,7 @@ def _generate(options: argparse.Namespace) -> None:
     from vmas_pipeline.serving import load_model
 
     print(f"loading {options.model}", flush=True)
-    generator = load_model(options.model)
+    generator = load_model(options.model, options.int8)
     sampling = {name: getattr(options, name) for name in ("top_k", "temperature", "guidance")}
     generator = generator.with_sampling(**{name: value for name, value in sampling.items() if value is not None})
     with tqdm(desc="music", unit="token", disable=None, leave=False) as bar:

@@ -92,19 +92,23 @@ class Generator:
         return round(self.clip.duration_s * self.codec.frame_rate)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | None = None) -> "Generator":
+    def load(cls, folder: str | Path, device: str | None = None, int8: bool = False) -> "Generator":
         """Read a model folder.
 
         Args:
             folder: what `save` wrote.
             device: where the network runs; the GPU where there is one by default.
+            int8: round the decoder's weights to 8 bits, on the CPU: about twice as fast (docs/benchmarks.md).
 
         Raises:
+            ValueError: int8 with a device that is not the CPU.
             ModelFolderError: a file is missing or damaged, or was written by another version.
         """
         folder = Path(folder)
         config = _read_config(folder)
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = device or ("cuda" if torch.cuda.is_available() and not int8 else "cpu")
+        if int8 and device != "cpu":
+            raise ValueError(f"int8 weights are for the CPU, not for device {device}")
         try:
             model = VMAs(config_from_dict(config["model"]))
             model.load_state_dict(load_file(folder / "model.safetensors"))
@@ -114,6 +118,8 @@ class Generator:
             raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
         except (ValueError, RuntimeError, SafetensorError) as error:
             raise ModelFolderError(f"{folder} does not fit this version: {' '.join(str(error).split())}") from error
+        if int8:
+            model.music_decoder.quantise()
         codec = load_codec(folder / "codec")
         return cls(model.to(device), codec.to(device), clip, sampling, config["training"])
 

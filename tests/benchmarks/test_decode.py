@@ -14,5 +14,8 @@ def test_greedy_tokens_equal_those_of_audiocraft_and_transformers(monkeypatch, c
     monkeypatch.setattr(sys, "argv", ["decode.py", *(f"--{name}={size}" for name, size in sizes.items()), *options])
     decode.main()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["name"].split(", ")[1] for line in lines] == ["audiocraft", "transformers"]
-    assert all(line["ratio"] > 0 and line["tokens_equal"] for line in lines)
+    assert [line["name"].split(", ")[1] for line in lines] == [
+        f"{ours} against {peer}" for ours in ("float32", "int8") for peer in ("audiocraft", "transformers")
+    ]
+    assert all(line["ratio"] > 0 for line in lines)
+    assert [line["tokens_equal"] for line in lines] == [True, True, False, False]

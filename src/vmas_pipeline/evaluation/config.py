@@ -22,5 +22,7 @@ class EvaluationConfig:
     """Clips generated at once."""
     seed: int = Field(default=0, ge=0)
     """Seed of the generation; clips are drawn without it, so that other seeds are measured on the same clips."""
+    int8: bool = False
+    """Generate on the CPU from weights of 8 bits, as `vmas generate --int8` does: what that costs in quality."""
     report_clips: int = Field(default=8, ge=0)
     """Clips shown and played in the report."""

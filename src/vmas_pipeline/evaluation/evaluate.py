@@ -45,7 +45,7 @@ def evaluate(
         ValueError: Another clip than the model's, too few clips to compare, or no shards of the split.
         ModelFolderError: `model` is no model folder.
     """
-    generator = Generator.load(model)
+    generator = Generator.load(model, int8=config.int8)
     if generator.clip != clip:
         raise ValueError(f"the model in {model} was trained on {generator.clip}, but clip is {clip}: train it again")
     measured = measure(config, clip, generator, features, manifest)

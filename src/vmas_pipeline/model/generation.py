@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vmas_pipeline.model.decoding import StepDecoder
+from vmas_pipeline.model.decoding import step_decoder
 from vmas_pipeline.model.pattern import delay, undelay
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def generate(
     total = steps.shape[2]
     uniform = _uniform(seed, batch, codebooks, total).to(context.device)
     read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the codes of the one before
-    stepper = StepDecoder(decoder, decoder.prepare(context, total), total)
+    stepper = step_decoder(decoder, decoder.prepare(context, total), total)
     for step in range(given, total):
         begins = step == given
         inputs = read[:, :, : step + 1] if begins else read[:, :, step]

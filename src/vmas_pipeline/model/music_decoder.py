@@ -10,7 +10,7 @@ values (`decoding.StepDecoder`, which is tested to be equal to it).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from vmas_pipeline.model.generation import Progress, Sampler, generate
 from vmas_pipeline.model.pattern import delay, undelay
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
+
+if TYPE_CHECKING:
+    from vmas_pipeline.model.cpu_decoding import PackedDecoder
 
 
 @dataclass
@@ -80,6 +83,7 @@ class MusicDecoder(nn.Module):
         self.aligned_proj = nn.Linear(width, width, bias=False) if time_aligned_path else None
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
+        self.int8: PackedDecoder | None = None
         self._initialise()
 
     @classmethod
@@ -192,6 +196,15 @@ class MusicDecoder(nn.Module):
             seed=seed,
             progress=progress,
         )
+
+    def quantise(self) -> None:
+        """Generate from int8 weights on a CPU from now on, each row of a matrix with a scale of its own.
+
+        The parameters stay as they are, and so does `forward`; call it again where they change.
+        """
+        from vmas_pipeline.model.cpu_decoding import pack
+
+        self.int8 = pack(self, int8=True)
 
     def load_musicgen(self, state: Mapping[str, Tensor], reuse_text_projection: bool = True) -> Loaded:
         """Take over MusicGen's weights, all of them or none.

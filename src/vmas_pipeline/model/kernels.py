@@ -1,0 +1,168 @@
+"""The decoder's step for a CPU, compiled by numba: one pass over the weights, nothing between the parts of a layer.
+
+Rows never meet: each is reckoned alone and in the same order whatever its batch, so that a clip's numbers do not depend
+on it. A weight is float32, or int8 with a scale for each of its rows; scales of one leave float32 as it is.
+"""
+
+# R rows, K inputs, N outputs, D width, h heads, d = D / h, S steps, C context steps
+
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numba import float32, int8, intp, njit, types, void
+
+FAST = {"reassoc", "contract", "arcp", "nsz"}
+"""Sums in any order, so that they vectorise; NaN and infinity keep their meaning."""
+EPSILON = np.float32(1e-5)
+"""Of torch's LayerNorm."""
+
+
+@njit(fastmath=FAST, nogil=True)
+def product(x: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """[R, K] times the transpose of a weight [N, K], each output times its scale [N] -> [R, N]."""
+    rows, inputs = x.shape
+    out = np.empty((rows, len(weight)), np.float32)
+    for n in range(len(weight)):
+        for row in range(rows):
+            total = np.float32(0)
+            for k in range(inputs):
+                total += x[row, k] * weight[n, k]
+            out[row, n] = total * scale[n]
+    return out
+
+
+@njit(fastmath=FAST, nogil=True)
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """[R, D] -> [R, D], for weight and bias [D]."""
+    out = np.empty_like(x)
+    for row in range(len(x)):
+        centred = x[row] - x[row].mean()
+        out[row] = centred / np.sqrt((centred * centred).mean() + EPSILON) * weight + bias
+    return out
+
+
+@njit(fastmath=FAST, nogil=True)
+def gelu(x: np.ndarray) -> None:
+    """In place: x times the normal distribution's share below x."""
+    for row in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            x[row, k] *= np.float32(0.5) * (np.float32(1) + math.erf(x[row, k] * np.float32(math.sqrt(0.5))))
+
+
+@njit(fastmath=FAST, nogil=True)
+def attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray, steps: int, bias: np.ndarray) -> np.ndarray:
+    """One query a head on the first steps of keys and values.
+
+    Args:
+        q: [R, >= D], of which the first D are read.
+        keys, values: [R, h, d, S], steps innermost.
+        steps: how many of S.
+        bias: [h, steps], added to the scores.
+
+    Returns:
+        [R, D].
+    """
+    rows, heads, width, _ = keys.shape
+    out = np.empty((rows, heads * width), np.float32)
+    shrink = np.float32(1 / math.sqrt(width))
+    weights = np.empty(steps, np.float32)
+    for row in range(rows):
+        for head in range(heads):
+            weights[:] = bias[head]
+            for i in range(width):
+                part = q[row, head * width + i] * shrink
+                for s in range(steps):
+                    weights[s] += part * keys[row, head, i, s]
+            weights[:] = np.exp(weights - weights.max())
+            total = weights.sum()
+            for i in range(width):
+                mean = np.float32(0)
+                for s in range(steps):
+                    mean += weights[s] * values[row, head, i, s]
+                out[row, head * width + i] = mean / total
+    return out
+
+
+def layer(
+    x: np.ndarray,
+    norms: np.ndarray,
+    weights: tuple[np.ndarray, ...],
+    scales: tuple[np.ndarray, ...],
+    keys: np.ndarray,
+    values: np.ndarray,
+    context_keys: np.ndarray,
+    context_values: np.ndarray,
+    bias: np.ndarray,
+    step: int,
+) -> None:
+    """`DecoderLayer.forward` on one step, in place.
+
+    Args:
+        x: float32 [R, D].
+        norms: float32 [6, D], weight and bias of the norms before self-attention, cross-attention and MLP.
+        weights: six matrices: qkv and out of self-attention, q and out of cross-attention, both of the MLP.
+        scales: of each.
+        keys, values: [R, h, d, S], those of this layer's steps so far; this step's are written there.
+        context_keys, context_values: [R, h, d, C].
+        bias: [h, C], on cross-attention.
+        step: the step's number, from 0.
+    """
+    heads, width = keys.shape[1], keys.shape[2]
+    qkv = product(layer_norm(x, norms[0], norms[1]), weights[0], scales[0])
+    for row in range(len(x)):
+        for head in range(heads):
+            for i in range(width):
+                keys[row, head, i, step] = qkv[row, (heads + head) * width + i]
+                values[row, head, i, step] = qkv[row, (2 * heads + head) * width + i]
+    x += product(attend(qkv, keys, values, step + 1, np.zeros((heads, step + 1), np.float32)), weights[1], scales[1])
+    q = product(layer_norm(x, norms[2], norms[3]), weights[2], scales[2])
+    x += product(attend(q, context_keys, context_values, context_keys.shape[3], bias), weights[3], scales[3])
+    hidden = product(layer_norm(x, norms[4], norms[5]), weights[4], scales[4])
+    gelu(hidden)
+    x += product(hidden, weights[5], scales[5])
+
+
+def head(x: np.ndarray, norm: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Logits of one codebook: x [R, D], the last norm's weight and bias [2, D], weight [card, D] -> [R, card]."""
+    return product(layer_norm(x, norm[0], norm[1]), weight, scale)
+
+
+MATRIX, VECTOR, CACHE = float32[:, ::1], float32[::1], float32[:, :, :, ::1]
+
+
+def _compiled(function: Callable, *signatures: Any) -> Callable:
+    """The function for these types and no others, kept on disk; one process of this machine at a time.
+
+    numba's cache takes no lock: two processes that fill it at once may leave kernels in it that end every later one
+    with a segmentation fault.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / f"vmas-kernels-{os.getuid()}.lock"):
+        return njit(list(signatures), fastmath=FAST, nogil=True, cache=True)(function)
+
+
+WEIGHTS = (MATRIX, int8[:, ::1])
+decoder_layer = _compiled(
+    layer,
+    *(
+        void(
+            MATRIX,
+            MATRIX,
+            types.UniTuple(weight, 6),
+            types.UniTuple(VECTOR, 6),
+            CACHE,
+            CACHE,
+            CACHE,
+            CACHE,
+            MATRIX,
+            intp,
+        )
+        for weight in WEIGHTS
+    ),
+)
+decoder_head = _compiled(head, *(MATRIX(MATRIX, MATRIX, weight, VECTOR) for weight in WEIGHTS))
