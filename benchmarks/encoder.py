@@ -15,6 +15,8 @@ from timm.models.hiera import Hiera
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from vmas_pipeline.model.config import clip_base
+from vmas_pipeline.model.image_encoder import ImageEncoder
 from vmas_pipeline.model.video_encoder import hiera_base_16x224, temporal_hiera_base
 
 PARTS = {"aten.convolution": "patches", "aten.addmm": "linear", "aten.bmm": "attention"}
@@ -26,9 +28,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    models = {"paper": (temporal_hiera_base, 96), "hiera_16": (hiera_base_16x224, 16), "timm_hiera_16": (_timm, 16)}
+    models = {
+        "paper": (temporal_hiera_base, 96),
+        "hiera_16": (hiera_base_16x224, 16),
+        "clip_16": (_clip, 16),
+        "timm_hiera_16": (_timm, 16),
+    }
     seconds = fastest({name: _run(build(), frames) for name, (build, frames) in models.items()}, options.repeats)
-    for name in ("paper", "hiera_16"):
+    for name in ("paper", "hiera_16", "clip_16"):
         build, frames = models[name]
         print_line(
             name=f"encoder: CPU seconds a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
@@ -38,6 +45,10 @@ def main() -> None:
             giga_multiply_adds=_multiply_adds(build, frames),
             **vars(options),
         )
+
+
+def _clip() -> ImageEncoder:
+    return ImageEncoder(clip_base())
 
 
 def _timm() -> Hiera:

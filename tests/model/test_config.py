@@ -3,10 +3,13 @@ import json
 import pytest
 
 from vmas_pipeline.model.config import (
+    SIZES,
     MusicDecoderConfig,
     VideoEncoderConfig,
     config_from_dict,
     vmas_base,
+    vmas_clip,
+    vmas_hiera,
     vmas_paper,
     with_overrides,
 )
@@ -20,6 +23,14 @@ def test_derived_lengths_are_the_papers():
     assert paper.context_rate == pytest.approx(4.8)
 
 
+@pytest.mark.parametrize("size", [vmas_hiera, vmas_clip])
+def test_the_other_rows_of_table_6_see_16_frames_of_the_papers_clip(size):
+    config = size()
+    assert config.video.frames == 16
+    assert (config.frames_per_clip, config.tokens_per_clip) == (96, 500)
+    assert config.context_rate * 10 == pytest.approx(config.video.steps)
+
+
 def test_nothing_that_the_paper_has_not_is_on_in_the_papers_size():
     paper = vmas_paper()
     assert not paper.video.frame_difference
@@ -29,7 +40,8 @@ def test_nothing_that_the_paper_has_not_is_on_in_the_papers_size():
 
 
 def test_a_config_survives_json():
-    for config in (vmas_base(), vmas_paper()):
+    for size in SIZES.values():
+        config = size()
         assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -48,6 +60,12 @@ def test_unknown_options_are_refused_by_name():
 def test_a_value_of_another_type_is_refused():
     with pytest.raises(ValueError, match=r"model\.decoder\.layers \('three'\) must be of type int"):
         with_overrides(vmas_base(), {"decoder": {"layers": "three"}})
+
+
+def test_a_config_of_before_an_option_came_has_its_default():
+    values = vmas_base().to_dict()
+    del values["frame_stride"]
+    assert config_from_dict(values) == vmas_base()
 
 
 def test_a_missing_section_is_named():

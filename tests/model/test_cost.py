@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vmas_pipeline.model.config import vmas_paper, with_overrides
+from vmas_pipeline.model.config import clip_base, temporal_hiera, vmas_clip, vmas_hiera, vmas_paper, with_overrides
+from vmas_pipeline.model.image_encoder import ImageEncoder
 from vmas_pipeline.model.video_encoder import VideoEncoder, hiera_base_16x224, temporal_hiera_base
 from vmas_pipeline.model.vmas import VMAs
 
@@ -31,9 +32,21 @@ def test_stock_hiera_takes_102_billion_for_16_frames():
     assert 2 * counted["addmm"] == pytest.approx(140.1, abs=0.05)  # the paper printed 140.2
 
 
+def test_clip_takes_281_billion_for_16_frames():
+    counted = multiply_adds(lambda: ImageEncoder(clip_base()), 16)
+    assert counted["all"] == pytest.approx(281, abs=1)  # the paper printed 281.6, of everything
+
+
+@pytest.mark.parametrize("size", [vmas_hiera, vmas_clip])
+def test_table_6s_other_encoders_lead_to_the_same_logits_shape(size):
+    with torch.device("meta"):
+        output = VMAs(size())(torch.empty(1, 3, 96, 224, 224), torch.zeros(1, 4, 500, dtype=torch.int64))
+    assert output.logits.shape == (1, 4, 500, 2048)
+
+
 @pytest.mark.parametrize(("window", "expected"), [(28, 120.5), (56, 264.9)])
 def test_larger_windows_in_the_first_stage_cost_more(window, expected):
-    config = with_overrides(vmas_paper().video, {"windows": [window, 7, None, None]})
+    config = with_overrides(temporal_hiera(), {"windows": [window, 7, None, None]})
     assert multiply_adds(lambda: VideoEncoder(config), 96)["all"] == pytest.approx(expected, abs=0.05)
 
 

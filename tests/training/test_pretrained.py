@@ -48,7 +48,7 @@ def test_both_parts_start_from_files_as_their_authors_publish_them(config, tmp_p
     source, model = VMAs(config.build()), VMAs(config.build())
     torch.save({"model_state": source.video_encoder.state_dict()}, tmp_path / "hiera.pth")
     torch.save({"best_state": musicgen_of(source), "xp.cfg": "a: 1"}, tmp_path / "musicgen.bin")
-    named = replace(config, hiera_weights=tmp_path / "hiera.pth", musicgen_weights=tmp_path / "musicgen.bin")
+    named = replace(config, encoder_weights=tmp_path / "hiera.pth", musicgen_weights=tmp_path / "musicgen.bin")
     told = load_pretrained(model, named)
     ours = model.state_dict()
     for name, value in source.state_dict().items():
@@ -56,6 +56,16 @@ def test_both_parts_start_from_files_as_their_authors_publish_them(config, tmp_p
             assert torch.equal(ours[name], value), name
     assert "video encoder: " in told[0] and "hiera.pth" in told[0]
     assert "left as they were: " in told[1] and "context_proj.weight" in told[1]
+
+
+def test_clips_weights_go_to_an_encoder_of_clips_kind(tmp_path):
+    sizes = {"frames": 2, "frame_size": 16, "patch": 8, "width": 16, "depth": 1, "heads": 2}
+    config = ModelConfig(size="vmas_clip", overrides={"video": sizes, "decoder": SMALL["decoder"]})
+    source, model = VMAs(config.build()), VMAs(config.build())
+    save_file(source.video_encoder.transformer.state_dict(), tmp_path / "clip.safetensors")
+    load_pretrained(model, replace(config, encoder_weights=tmp_path / "clip.safetensors"))
+    ours, theirs = (encoder.video_encoder.transformer.pos_embed for encoder in (model, source))
+    assert torch.equal(ours, theirs)
 
 
 def test_safetensors_and_torch_files_hold_the_same(tmp_path):
@@ -69,7 +79,7 @@ def test_safetensors_and_torch_files_hold_the_same(tmp_path):
 def test_a_damaged_file_is_named(config, tmp_path, name):
     (tmp_path / name).write_bytes(b"\x80\x02 not weights")
     with pytest.raises(ValueError, match=rf"{name}: .*download it again"):
-        load_pretrained(VMAs(config.build()), replace(config, hiera_weights=tmp_path / name))
+        load_pretrained(VMAs(config.build()), replace(config, encoder_weights=tmp_path / name))
 
 
 def test_nothing_in_a_file_is_executed(config, tmp_path):
@@ -79,7 +89,7 @@ def test_nothing_in_a_file_is_executed(config, tmp_path):
 
     torch.save({"a": Trap()}, tmp_path / "trap.pth")
     with pytest.raises(ValueError, match="torch cannot read it"):
-        load_pretrained(VMAs(config.build()), replace(config, hiera_weights=tmp_path / "trap.pth"))
+        load_pretrained(VMAs(config.build()), replace(config, encoder_weights=tmp_path / "trap.pth"))
     assert not (tmp_path / "sprung").exists()
 
 
@@ -89,7 +99,7 @@ def test_a_missing_file_is_named_with_what_belongs_there(config, tmp_path):
 
 
 def test_a_missing_file_ends_training_before_it_begins(features, codec, clip, small_config, tmp_path):
-    model = replace(small_config().model, hiera_weights=tmp_path / "nowhere.pth")
+    model = replace(small_config().model, encoder_weights=tmp_path / "nowhere.pth")
     with pytest.raises(ValueError, match="there is no such file"):
         train(replace(small_config(), model=model), clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
     assert not (tmp_path / "checkpoints").exists()

@@ -1,8 +1,8 @@
 """Sizes of the model. Named sizes are functions: `vmas_base()` trains on two CPU cores, `vmas_paper()` is the paper."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, TypeVar, cast, get_type_hints
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 T = TypeVar("T")
 
@@ -51,6 +51,11 @@ class VideoEncoderConfig:
         return self.frames // self.patch_stride[0]
 
     @property
+    def temporal_stride(self) -> int:
+        """Frames that become one time step."""
+        return self.patch_stride[0]
+
+    @property
     def width(self) -> int:
         """Channels that come out."""
         return self.widths[-1]
@@ -59,6 +64,29 @@ class VideoEncoderConfig:
     def grid(self) -> int:
         """Tokens along one side of a frame after the patch convolution."""
         return self.frame_size // self.patch_stride[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageEncoderConfig:
+    """CLIP's vision transformer on single frames (paper Table 6)."""
+
+    frames: int
+    """Frames of a clip that it sees."""
+    frame_size: int
+    """Height and width of a frame in pixels."""
+    patch: int
+    """Side of a patch in pixels."""
+    width: int
+    """Channels, also those that come out."""
+    depth: int
+    heads: int
+    temporal_stride: Literal[1] = 1
+    """Frames that become one time step."""
+
+    @property
+    def steps(self) -> int:
+        """Time steps that come out."""
+        return self.frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +112,7 @@ class MusicDecoderConfig:
 class VMAsConfig:
     """The whole model: what the two halves share, and each half."""
 
-    video: VideoEncoderConfig
+    video: VideoEncoderConfig | ImageEncoderConfig
     decoder: MusicDecoderConfig
     frame_rate: float
     """Video frames a second."""
@@ -94,16 +122,23 @@ class VMAsConfig:
     """Width of the codec's code vectors (the matrix E of section 4.4)."""
     projection_width: int
     """Width of the shared space of the contrastive loss."""
+    frame_stride: int = 1
+    """Every n-th frame of a clip reaches the video encoder."""
+
+    @property
+    def frames_per_clip(self) -> int:
+        """Video frames of a clip."""
+        return self.video.frames * self.frame_stride
 
     @property
     def tokens_per_clip(self) -> int:
         """Audio token frames of a clip."""
-        return round(self.video.frames / self.frame_rate * self.token_rate)
+        return round(self.frames_per_clip / self.frame_rate * self.token_rate)
 
     @property
     def context_rate(self) -> float:
         """Steps of the video features a second."""
-        return self.frame_rate / self.video.patch_stride[0]
+        return self.frame_rate / self.frame_stride / self.video.temporal_stride
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -140,18 +175,33 @@ def vmas_base() -> VMAsConfig:
     )
 
 
+def temporal_hiera() -> VideoEncoderConfig:
+    """The paper's encoder: Hiera-Base on 96 frames of 224x224 with pooling strides 4, 7, 2 (Table 2)."""
+    return VideoEncoderConfig(
+        frames=96,
+        frame_size=224,
+        depths=(2, 3, 16, 3),
+        widths=(96, 192, 384, 768),
+        heads=(1, 2, 4, 8),
+        pool_strides=(4, 7, 2),
+        windows=(8, 7, None, None),
+    )
+
+
+def stock_hiera() -> VideoEncoderConfig:
+    """Hiera-Base as published, on 16 frames of 224x224."""
+    return replace(temporal_hiera(), frames=16, pool_strides=(2, 2, 2), windows=(8, 4, None, None))
+
+
+def clip_base() -> ImageEncoderConfig:
+    """CLIP's ViT-B/16 on 16 frames of 224x224."""
+    return ImageEncoderConfig(frames=16, frame_size=224, patch=16, width=768, depth=12, heads=12)
+
+
 def vmas_paper() -> VMAsConfig:
     """The paper: Hiera-Base with strides 4, 7, 2 on 96 frames at 224x224, and MusicGen-medium's decoder (500 steps)."""
     return VMAsConfig(
-        video=VideoEncoderConfig(
-            frames=96,
-            frame_size=224,
-            depths=(2, 3, 16, 3),
-            widths=(96, 192, 384, 768),
-            heads=(1, 2, 4, 8),
-            pool_strides=(4, 7, 2),
-            windows=(8, 7, None, None),
-        ),
+        video=temporal_hiera(),
         decoder=MusicDecoderConfig(width=1536, layers=48, heads=24),
         frame_rate=9.6,
         token_rate=50.0,
@@ -160,7 +210,17 @@ def vmas_paper() -> VMAsConfig:
     )
 
 
-SIZES = {"vmas_base": vmas_base, "vmas_paper": vmas_paper}
+def vmas_hiera() -> VMAsConfig:
+    """Table 6's second row: the paper's clip, of which stock Hiera-Base sees every sixth frame."""
+    return replace(vmas_paper(), video=stock_hiera(), frame_stride=6)
+
+
+def vmas_clip() -> VMAsConfig:
+    """Table 6's first row: the paper's clip, of which CLIP's ViT-B/16 sees every sixth frame."""
+    return replace(vmas_paper(), video=clip_base(), frame_stride=6)
+
+
+SIZES = {"vmas_base": vmas_base, "vmas_paper": vmas_paper, "vmas_hiera": vmas_hiera, "vmas_clip": vmas_clip}
 
 
 def with_overrides(config: T, overrides: Mapping[str, Any], path: str = "model") -> T:
@@ -198,10 +258,10 @@ def config_from_dict(values: Mapping[str, Any]) -> VMAsConfig:
     Raises:
         ValueError: a key is missing or unknown.
     """
-    missing = sorted({f.name for f in fields(VMAsConfig)} - set(values))
+    missing = sorted({f.name for f in fields(VMAsConfig) if f.default is MISSING} - set(values))
     if missing:
         raise ValueError(f"model config lacks {', '.join(missing)}: was it written by another version?")
-    return with_overrides(vmas_base(), values)
+    return with_overrides(vmas_clip() if "patch" in values["video"] else vmas_base(), values)
 
 
 def _checked(value: Any, old: Any, annotation: Any, path: str) -> Any:

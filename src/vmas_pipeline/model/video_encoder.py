@@ -16,7 +16,7 @@ from timm.layers import DropPath, Mlp, trunc_normal_
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.model.config import VideoEncoderConfig, vmas_paper
+from vmas_pipeline.model.config import VideoEncoderConfig, stock_hiera, temporal_hiera, with_overrides
 from vmas_pipeline.model.weights import Loaded, hiera_weights, load
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -78,7 +78,7 @@ class VideoEncoder(nn.Module):
 
     def forward_features(self, frames: Tensor) -> Tensor:
         """The last stage's tokens, before its norm: [B, 3, F, height, width] -> [B, T, H, W, D]."""
-        self._check(frames)
+        check_frames(frames, self.config.frames, self.config.frame_size)
         if self.config.frame_difference:
             frames = torch.cat([frames, frame_difference(frames)], dim=1)
         x = self.patch_embed(frames)  # [B, T, H, W, C]
@@ -105,11 +105,6 @@ class VideoEncoder(nn.Module):
         """
         weights, dropped, changed = hiera_weights(state, self.state_dict())
         return load(self, weights, dropped, changed, may_stay={"norm.weight", "norm.bias"})
-
-    def _check(self, frames: Tensor) -> None:
-        size, count = self.config.frame_size, self.config.frames
-        if frames.dim() != 5 or frames.shape[1:] != (3, count, size, size):
-            raise ValueError(f"frames {list(frames.shape)} must have the shape [batch, 3, {count}, {size}, {size}]")
 
     def _initialise(self) -> None:
         for module in self.modules():
@@ -221,6 +216,12 @@ def max_pool(x: Tensor, stride: int) -> Tensor:
     return x.unflatten(2, (-1, stride)).amax(3).unflatten(3, (-1, stride)).amax(4)
 
 
+def check_frames(frames: Tensor, count: int, size: int) -> None:
+    """Raise a ValueError unless frames are [B, 3, count, size, size]."""
+    if frames.dim() != 5 or frames.shape[1:] != (3, count, size, size):
+        raise ValueError(f"frames {list(frames.shape)} must have the shape [batch, 3, {count}, {size}, {size}]")
+
+
 def frame_difference(frames: Tensor) -> Tensor:
     """|Frame - the one before|, averaged over colours: [B, 3, F, H, W] -> [B, 1, F, H, W]; zero for the first frame."""
     difference = frames.diff(dim=2).abs().mean(1, keepdim=True)
@@ -250,37 +251,15 @@ def _blocks(config: VideoEncoderConfig) -> list[Block]:
 
 def temporal_hiera_base() -> VideoEncoder:
     """The paper's encoder: Hiera-Base for 96 frames at 224x224 with pooling strides 4, 7, 2 (Table 2)."""
-    return VideoEncoder(vmas_paper().video)
+    return VideoEncoder(temporal_hiera())
 
 
 def hiera_base_16x224() -> VideoEncoder:
     """Stock Hiera-Base for 16 frames at 224x224."""
-    return VideoEncoder(
-        _stock_hiera(frames=16, patch_kernel=(3, 7, 7), patch_stride=(2, 4, 4), patch_padding=(1, 3, 3))
-    )
+    return VideoEncoder(stock_hiera())
 
 
 def hiera_base_224() -> VideoEncoder:
     """Stock Hiera-Base for images, given as clips of one frame."""
-    return VideoEncoder(_stock_hiera(frames=1, patch_kernel=(1, 7, 7), patch_stride=(1, 4, 4), patch_padding=(0, 3, 3)))
-
-
-def _stock_hiera(
-    *,
-    frames: int,
-    patch_kernel: tuple[int, int, int],
-    patch_stride: tuple[int, int, int],
-    patch_padding: tuple[int, int, int],
-) -> VideoEncoderConfig:
-    return VideoEncoderConfig(
-        frames=frames,
-        frame_size=224,
-        depths=(2, 3, 16, 3),
-        widths=(96, 192, 384, 768),
-        heads=(1, 2, 4, 8),
-        pool_strides=(2, 2, 2),
-        windows=(8, 4, None, None),
-        patch_kernel=patch_kernel,
-        patch_stride=patch_stride,
-        patch_padding=patch_padding,
-    )
+    image = {"frames": 1, "patch_kernel": (1, 7, 7), "patch_stride": (1, 4, 4), "patch_padding": (0, 3, 3)}
+    return VideoEncoder(with_overrides(stock_hiera(), image))

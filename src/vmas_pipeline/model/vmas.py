@@ -4,16 +4,20 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.model.config import VMAsConfig
+from vmas_pipeline.model.config import ImageEncoderConfig, VideoEncoderConfig, VMAsConfig
 from vmas_pipeline.model.generation import Progress
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.video_encoder import VideoEncoder
+
+if TYPE_CHECKING:
+    from vmas_pipeline.model.image_encoder import ImageEncoder
 
 
 @dataclass
@@ -43,7 +47,7 @@ class VMAs(nn.Module):
     def __init__(self, config: VMAsConfig, code_vectors: Tensor | None = None):
         super().__init__()
         self.config = config
-        self.video_encoder = VideoEncoder(config.video)
+        self.video_encoder = build_encoder(config.video)
         steps_per_context = config.token_rate / config.context_rate
         self.music_decoder = MusicDecoder.from_config(config.decoder, config.video.width, steps_per_context)
         self.video_projection = nn.Linear(config.video.width, config.projection_width)
@@ -63,7 +67,7 @@ class VMAs(nn.Module):
             codes: int64 [B, K, T].
             with_video: bool [B]; False drops the video of that row, as classifier-free guidance needs in training.
         """
-        features = self.video_encoder(frames)  # [B, C, D]
+        features = self.encode_video(frames)
         context = features
         if with_video is not None:
             context = features * with_video[:, None, None]
@@ -74,6 +78,10 @@ class VMAs(nn.Module):
             music=self.music_projection(music_features(logits, self.code_vectors)),
             temperature=self.log_temperature.exp().clamp(min=0.01),
         )
+
+    def encode_video(self, frames: Tensor) -> Tensor:
+        """Clips [B, 3, F, height, width], from `normalise_frames`, to video features [B, C, D]."""
+        return self.video_encoder(frames[:, :, :: self.config.frame_stride])
 
     @torch.inference_mode()
     def generate(
@@ -101,7 +109,7 @@ class VMAs(nn.Module):
             int64 [B, K, tokens].
         """
         return self.music_decoder.generate(
-            self.video_encoder(frames),
+            self.encode_video(frames),
             frames=tokens or self.config.tokens_per_clip,
             prompt=prompt,
             top_k=top_k,
@@ -115,7 +123,7 @@ class VMAs(nn.Module):
     @torch.inference_mode()
     def embed_video(self, frames: Tensor) -> Tensor:
         """Unit vectors [B, P] of clips [B, 3, F, height, width], for retrieval."""
-        return functional.normalize(self.video_projection(self.video_encoder(frames).mean(1)), dim=-1)
+        return functional.normalize(self.video_projection(self.encode_video(frames).mean(1)), dim=-1)
 
     @torch.inference_mode()
     def embed_music(self, codes: Tensor) -> Tensor:
@@ -126,3 +134,12 @@ class VMAs(nn.Module):
         context = torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)
         logits = self.music_decoder(codes, context)
         return functional.normalize(self.music_projection(music_features(logits, self.code_vectors)), dim=-1)
+
+
+def build_encoder(config: VideoEncoderConfig | ImageEncoderConfig) -> "VideoEncoder | ImageEncoder":
+    """The encoder of a config: Hiera of one kind or another, or CLIP's."""
+    if isinstance(config, VideoEncoderConfig):
+        return VideoEncoder(config)
+    from vmas_pipeline.model.image_encoder import ImageEncoder  # timm's models take seconds to import
+
+    return ImageEncoder(config)

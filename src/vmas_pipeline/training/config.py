@@ -21,10 +21,10 @@ class ModelConfig:
     """Which model is trained."""
 
     size: str = "vmas_base"
-    """A named size of model.config: vmas_base or vmas_paper."""
+    """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Options that differ from the named size, nested as VMAsConfig is."""
-    hiera_weights: Path | None = None
+    encoder_weights: Path | None = None
     """File of pretrained weights for the video encoder; null starts from random ones."""
     musicgen_weights: Path | None = None
     """File of pretrained weights for the music decoder; null starts from random ones."""

@@ -70,7 +70,7 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
     """
     own, shuffled = [], []
     for batch in batches:
-        features = model.video_encoder(batch.video())
+        features = model.encode_video(batch.video())
         own.append(watched_losses(model.music_decoder(batch.codes, features), batch))
         shuffled.append(watched_losses(model.music_decoder(batch.codes, features.roll(1, 0)), batch))
     first, beats = (float(torch.stack(values).mean()) for values in zip(*own, strict=True))

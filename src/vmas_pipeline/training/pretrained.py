@@ -1,14 +1,16 @@
-"""Published weights to start from: Hiera's for the video encoder, MusicGen's for the music decoder (appendix B).
+"""Published weights to start from: Hiera's or CLIP's for the encoder, MusicGen's for the decoder (appendix B).
 
-Both are under CC BY-NC 4.0: not for commercial use.
+Hiera's and MusicGen's are under CC BY-NC 4.0, not for commercial use; CLIP's are under the MIT licence.
 """
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vmas_pipeline.model.image_encoder import ImageEncoder
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.model.weights import Loaded
 from vmas_pipeline.training.config import ModelConfig
@@ -28,7 +30,7 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
     """
     told = []
     for part, path, load in (
-        ("video encoder", config.hiera_weights, model.video_encoder.load_hiera),
+        ("video encoder", config.encoder_weights, _encoder_loader(model)),
         ("music decoder", config.musicgen_weights, model.music_decoder.load_musicgen),
     ):
         if path is not None:
@@ -39,13 +41,18 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
     return told
 
 
+def _encoder_loader(model: VMAs) -> Callable[[dict[str, Tensor]], Loaded]:
+    encoder = model.video_encoder
+    return encoder.load_clip if isinstance(encoder, ImageEncoder) else encoder.load_hiera
+
+
 def check_files(config: ModelConfig) -> None:
     """Raise a ValueError, before any process starts, where a file that the config names is missing."""
     for setting, path, source in (
         (
-            "hiera_weights",
-            config.hiera_weights,
-            "facebookresearch/hiera's or timm's Hiera-Base, such as mae_hiera_base_224.pth",
+            "encoder_weights",
+            config.encoder_weights,
+            "facebookresearch/hiera's or timm's Hiera-Base, such as mae_hiera_base_224.pth (or, for vmas_clip, CLIP's)",
         ),
         (
             "musicgen_weights",

@@ -73,7 +73,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
     check_files(config.model)
     model, loaded = config.model.build(), load_codec(codec)
     pairs = {
-        "video.frames": (model.video.frames, clip.frames_per_clip),
+        "video.frames": (model.frames_per_clip, clip.frames_per_clip),
         "video.frame_size": (model.video.frame_size, clip.frame_size),
         "frame_rate": (model.frame_rate, clip.frame_rate),
         "token_rate": (model.token_rate, loaded.frame_rate),
