@@ -33,6 +33,14 @@ def test_beat_weights_count_only_where_asked_for(model, batch):
     assert plain > weighted  # weights are 1 on a tenth of the frames and a half elsewhere
 
 
+def test_shifts_add_negatives_to_the_contrast(model, batch):
+    output = model(batch.video(), batch.codes)
+    plain = batch_losses(output, batch, ObjectiveConfig()).contrastive.item()
+    shifted = batch_losses(output, batch, ObjectiveConfig(contrastive_shifts=(2, 4, 6))).contrastive.item()
+    assert plain == pytest.approx(math.log(4), abs=0.8)  # an untrained model among 4, and among 7
+    assert shifted == pytest.approx(math.log(7), abs=0.8)
+
+
 def test_an_untrained_model_is_near_chance_and_has_no_gap(model, batch):
     figures = validation_figures(model, [batch])
     assert math.log(256) <= figures["codebook_0"] <= math.log(256) + 1  # logits of unit variance cost half a nat

@@ -1,6 +1,9 @@
-"""The two objectives of section 4.4: beat-weighted cross-entropy (eq. 4) and video-music contrast (eq. 2)."""
+"""The two objectives of section 4.4: beat-weighted cross-entropy (eq. 4) and video-music contrast (eq. 2).
 
-# B batch, K codebooks, T frames, V codes of a codebook (card), D width
+One option beside them: a contrast that also minds the time.
+"""
+
+# B batch, K codebooks, T frames, V codes of a codebook (card), C steps of the video features, D width
 
 from collections.abc import Sequence
 
@@ -35,22 +38,22 @@ def code_losses(logits: Tensor, codes: Tensor) -> Tensor:
     """Cross-entropy of every single code in nats: logits [B, K, T, V], codes [B, K, T] -> [B, K, T]."""
     if logits.shape[:3] != codes.shape:
         raise ValueError(f"logits {list(logits.shape)} must have the shape of codes {list(codes.shape)}, and card")
-    flat = functional.cross_entropy(logits.flatten(0, 2).float(), codes.flatten(), reduction="none")
+    flat = functional.cross_entropy(_at_least_float32(logits.flatten(0, 2)), codes.flatten(), reduction="none")
     return flat.view(codes.shape)
 
 
 def music_features(logits: Tensor, code_vectors: Tensor) -> Tensor:
-    """What the decoder predicts, as a point in the codec's space (section 4.4): differentiable in the logits.
+    """What the decoder predicts, as points in the codec's space (section 4.4): differentiable in the logits.
 
     Args:
         logits: [B, K, T, V].
         code_vectors: [K, V, D], the codec's entries.
 
     Returns:
-        [B, D]: expected code vectors under the logits, summed over codebooks, averaged over time.
+        [B, T, D]: for each frame, expected code vectors under the logits, summed over codebooks.
     """
-    expected = torch.einsum("bktv,kvd->bd", logits.float().softmax(-1), code_vectors.float())
-    return expected / logits.shape[2]
+    probabilities = _at_least_float32(logits).softmax(-1)
+    return torch.einsum("bktv,kvd->btd", probabilities, code_vectors.to(probabilities.dtype))
 
 
 def contrastive_loss(video: Tensor, music: Tensor, temperature: Tensor | float) -> Tensor:
@@ -71,6 +74,45 @@ def contrastive_loss(video: Tensor, music: Tensor, temperature: Tensor | float) 
     similarity = functional.normalize(video, dim=-1) @ functional.normalize(music, dim=-1).T / temperature
     pairs = torch.arange(len(video), device=video.device)
     return (functional.cross_entropy(similarity, pairs) + functional.cross_entropy(similarity.T, pairs)) / 2
+
+
+def stepwise_contrastive_loss(
+    video: Tensor, music: Tensor, temperature: Tensor | float, shifts: Sequence[int]
+) -> Tensor:
+    """InfoNCE on cosine similarity step by step, where a pair shifted in time is a negative too (as in MuVi).
+
+    The features of eq. 2 are means over time and cannot tell whether picture and music change together; here the
+    similarity of two clips is the mean over their steps, and the clip's own partner, moved by each of the shifts (what
+    leaves at one end enters at the other), stands among those that do not belong to it.
+
+    Args:
+        video, music: [B, C, D], C steps at the same times.
+        temperature: positive; similarities are divided by it.
+        shifts: steps, each between 1 and C - 1.
+
+    Returns:
+        Scalar; log(B + number of shifts) where the features say nothing.
+
+    Raises:
+        ValueError: the two differ in shape, or a shift is none.
+    """
+    if video.shape != music.shape:
+        raise ValueError(f"video {list(video.shape)} and music {list(music.shape)} must have the same shape")
+    steps = video.shape[1]
+    if wrong := [shift for shift in shifts if not 0 < shift < steps]:
+        raise ValueError(f"shifts {wrong} must lie between 1 and {steps - 1}: there are {steps} steps")
+    video, music = functional.normalize(video, dim=-1), functional.normalize(music, dim=-1)
+    similarity = torch.einsum("icd,jcd->ij", video, music) / steps
+    pairs = torch.arange(len(video), device=video.device)
+    losses = []
+    for rows, one, other in ((similarity, video, music), (similarity.T, music, video)):
+        moved = [(one * other.roll(shift, 1)).sum(-1).mean(1, keepdim=True) for shift in shifts]  # [B, 1] each
+        losses.append(functional.cross_entropy(torch.cat([rows, *moved], dim=1) / temperature, pairs))
+    return (losses[0] + losses[1]) / 2
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _shares(logits: Tensor, codebook_weights: Sequence[float] | None) -> Tensor:

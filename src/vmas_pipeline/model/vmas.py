@@ -25,9 +25,19 @@ class VMAsOutput:
     """What a training step needs."""
 
     logits: Tensor  # [B, K, T, V]
-    video: Tensor  # [B, P], projected video features
-    music: Tensor  # [B, P], projected music features, from the logits
+    video_steps: Tensor  # [B, C, P], projected video features
+    music_steps: Tensor  # [B, T, P], projected music features, from the logits
     temperature: Tensor  # [1]
+
+    @property
+    def video(self) -> Tensor:
+        """[B, P], the mean over time."""
+        return self.video_steps.mean(1)
+
+    @property
+    def music(self) -> Tensor:
+        """[B, P], the mean over time."""
+        return self.music_steps.mean(1)
 
 
 class VMAs(nn.Module):
@@ -74,8 +84,8 @@ class VMAs(nn.Module):
         logits = self.music_decoder(codes, context)
         return VMAsOutput(
             logits=logits,
-            video=self.video_projection(features.mean(1)),
-            music=self.music_projection(music_features(logits, self.code_vectors)),
+            video_steps=self.video_projection(features),
+            music_steps=self.music_projection(music_features(logits, self.code_vectors).to(features.dtype)),
             temperature=self.log_temperature.exp().clamp(min=0.01),
         )
 
@@ -133,7 +143,7 @@ class VMAs(nn.Module):
         """
         context = torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)
         logits = self.music_decoder(codes, context)
-        return functional.normalize(self.music_projection(music_features(logits, self.code_vectors)), dim=-1)
+        return functional.normalize(self.music_projection(music_features(logits, self.code_vectors).mean(1)), dim=-1)
 
 
 def build_encoder(config: VideoEncoderConfig | ImageEncoderConfig) -> "VideoEncoder | ImageEncoder":

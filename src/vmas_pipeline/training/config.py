@@ -48,9 +48,9 @@ class ObjectiveConfig:
     """Weight the cross-entropy by the beat weights of the features (eq. 4); False weighs all frames alike."""
     contrastive_weight: float = Field(default=0.1, ge=0)
     """lambda; 0 leaves the contrastive term out."""
-    contrastive_music: Literal["video", "none"] = "video"
-    """The music feature comes from logits that saw the "video", as in the paper, or from a pass with "none" (not in the
-    paper: the term then cannot be met by carrying the video through the decoder)."""
+    contrastive_shifts: tuple[int, ...] = ()
+    """Steps of the video features by which a clip's own partner is moved to make further negatives (MuVi; not in the
+    paper); none compares means over time, as the paper does."""
     codebook_weights: tuple[float, ...] | None = None
     """Relative weight of each codebook's cross-entropy; None weighs them alike, as the paper does."""
     condition_dropout: float = Field(default=0.1, ge=0, lt=1)

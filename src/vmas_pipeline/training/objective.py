@@ -2,13 +2,20 @@
 
 # B batch, K codebooks, T token frames, V codes of a codebook
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
+from torch.nn.functional import adaptive_avg_pool1d
 
-from vmas_pipeline.model.losses import beat_weighted_cross_entropy, code_losses, contrastive_loss
+from vmas_pipeline.model.losses import (
+    beat_weighted_cross_entropy,
+    code_losses,
+    contrastive_loss,
+    stepwise_contrastive_loss,
+)
 from vmas_pipeline.model.vmas import VMAs, VMAsOutput
 from vmas_pipeline.training.config import ObjectiveConfig
 from vmas_pipeline.training.data import Batch
@@ -35,7 +42,7 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
     """
     weights = batch.beat_weights if config.beat_weighting else torch.ones_like(batch.beat_weights)
     autoregressive = beat_weighted_cross_entropy(output.logits, batch.codes, weights, config.codebook_weights)
-    contrastive = contrastive_loss(gather(output.video), gather(output.music), output.temperature)
+    contrastive = _contrast(output, config.contrastive_shifts)
     first, beats = watched_losses(output.logits.detach(), batch)
     return Losses(
         total=autoregressive + config.contrastive_weight * contrastive,
@@ -44,6 +51,15 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
         codebook_0=first,
         beat_frames=beats,
     )
+
+
+def _contrast(output: VMAsOutput, shifts: Sequence[int]) -> Tensor:
+    """Eq. 2 on means over time; with shifts, step by step at the times of the video features."""
+    if not shifts:
+        return contrastive_loss(gather(output.video), gather(output.music), output.temperature)
+    steps = output.video_steps.shape[1]
+    music = adaptive_avg_pool1d(output.music_steps.transpose(1, 2), steps).transpose(1, 2)  # [B, C, P]
+    return stepwise_contrastive_loss(gather(output.video_steps), gather(music), output.temperature, shifts)
 
 
 def watched_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -86,7 +102,7 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
 
 
 def gather(features: Tensor) -> Tensor:
-    """Features of all ranks, [B, D] -> [ranks * B, D]; gradients flow back to the rank they came from."""
+    """Features of all ranks, [B, ...] -> [ranks * B, ...]; gradients flow back to the rank they came from."""
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
         return torch.cat(all_gather(features))
     return features
