@@ -54,6 +54,21 @@ def test_a_file_that_is_no_codec_is_named(tmp_path):
         load_codec(tmp_path / "codec.bin")
 
 
+def test_the_24_khz_layout_has_the_codebooks_of_its_bandwidth_and_a_copy_keeps_them(tmp_path):
+    config = EncodecConfig(
+        num_filters=4, hidden_size=16, codebook_dim=16, num_lstm_layers=1
+    )  # 24 kHz, 1.5 to 24 kbit/s
+    EncodecModel(config).save_pretrained(tmp_path / "theirs")
+    codec = load_codec(tmp_path / "theirs", bandwidth=6.0)
+    codec.save(tmp_path / "copy")
+    for loaded in (codec, load_codec(tmp_path / "copy")):
+        assert (loaded.sample_rate, loaded.frame_rate, loaded.codebooks, loaded.card) == (24000, 75.0, 8, 1024)
+        assert loaded.encode(torch.zeros(1, 1, 24000)).shape == (1, 8, 75)
+    assert load_codec(tmp_path / "theirs").codebooks == 32
+    with pytest.raises(ValueError, match=r"codec\.bandwidth \(5\.0\) is not one of .*theirs's: choose one of \[1\.5,"):
+        load_codec(tmp_path / "theirs", bandwidth=5.0)
+
+
 def test_a_stereo_codec_is_refused(tmp_path):
     config = EncodecConfig(
         sampling_rate=48000, audio_channels=2, normalize=True, chunk_length_s=1.0, overlap=0.01, num_filters=4,

@@ -76,3 +76,17 @@ def test_a_quantised_decoder_gives_logits_near_the_exact_ones_and_keeps_its_para
     error = (steps - exact[:, :, 1:]).norm() / exact[:, :, 1:].norm()
     assert 0 < error < 0.02
     assert all(torch.equal(before[name], value) for name, value in decoder.state_dict().items())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@torch.inference_mode()
+@pytest.mark.parametrize("options", [{}, OPTIONS])
+def test_a_recorded_step_on_a_gpu_gives_the_logits_of_the_parallel_pass(options):
+    decoder, context = small_decoder(**options).cuda(), torch.randn(3, 4, 8, device="cuda")
+    inputs = torch.randint(0, 17, (3, 4, 20), device="cuda")
+    prepared = decoder.prepare(context, 20)
+    stepper = step_decoder(decoder, prepared, 20)
+    logits = [stepper.begin(inputs[:, :, :1])]
+    logits += [stepper.step(inputs[:, :, step]).clone() for step in range(1, 20)]
+    torch.testing.assert_close(torch.stack(logits, dim=2), decoder.run(inputs, prepared), atol=1e-4, rtol=1e-4)

@@ -58,6 +58,15 @@ def test_a_prompt_comes_back_and_is_continued_as_if_never_cut(decoder):
     assert torch.equal(continued, whole)
 
 
+@pytest.mark.parametrize("prompt", [None, torch.full((2, 4, 3), 7)])
+def test_guidance_in_two_passes_draws_the_codes_of_one(decoder, prompt):
+    context = torch.randn(2, 3, 8)
+    one, two = (
+        decoder.generate(context, frames=20, guidance=3.0, guidance_passes=passes, prompt=prompt) for passes in (1, 2)
+    )
+    assert torch.equal(one, two)
+
+
 def test_guidance_of_zero_ignores_the_video(decoder):
     one, other = torch.randn(2, 1, 3, 8).unbind(0)
     codes = [decoder.generate(context, frames=12, top_k=1, guidance=0.0) for context in (one, other)]

@@ -50,6 +50,9 @@ class CodecConfig:
     pretrained: str | None = None
     """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), or a file of audiocraft's (MusicGen's
     compression_state_dict.bin): it is copied, and nothing is trained."""
+    bandwidth: float | None = Field(default=None, gt=0)
+    """Kilobits a second of a pretrained EnCodec that has several (24 kHz: 1.5 to 24, of 2 to 32 codebooks); null for
+    the largest."""
     model: SpectralCodecConfig = SpectralCodecConfig()
     """The small network; its sample_rate must be the clip's."""
     steps: int = Field(default=600, ge=1)

@@ -43,16 +43,18 @@ class AudioCodec(Protocol):
         """Codes int64 [B, k, T] of the first k <= K codebooks -> waveform float [B, 1, N]."""
 
 
-def load_codec(name_or_path: str | Path) -> AudioCodec:
+def load_codec(name_or_path: str | Path, bandwidth: float | None = None) -> AudioCodec:
     """Load the codec in a folder or file, or a pretrained one by name.
 
     Args:
         name_or_path: a folder that a codec's `save` wrote, or transformers' `save_pretrained`; a file of audiocraft's
             (MusicGen's `compression_state_dict.bin`); or a name such as `facebook/encodec_32khz`, which is looked up
             in the Hugging Face cache and then on the network.
+        bandwidth: of transformers' EnCodec, kilobits a second: fewer mean fewer codebooks; None for its largest.
 
     Raises:
-        ValueError: a folder or file without a codec in it, or a name that can be had neither locally nor by network.
+        ValueError: a folder or file without a codec in it, a name that can be had neither locally nor by network, or a
+            bandwidth that the codec has not.
     """
     path = Path(name_or_path)
     settings = path / "config.json"
@@ -67,4 +69,4 @@ def load_codec(name_or_path: str | Path) -> AudioCodec:
             return AudiocraftEncodec.load(file)
     if path.is_dir() and not settings.is_file():
         raise ValueError(f"no codec in {path}: config.json is missing; run `kedro run --pipeline=codec` first")
-    return PretrainedEncodec.load(str(name_or_path))
+    return PretrainedEncodec.load(str(name_or_path), bandwidth)

@@ -1,6 +1,8 @@
-"""EnCodec with pretrained weights (MusicGen's 32 kHz model at the paper's scale), through transformers or audiocraft.
+"""EnCodec with pretrained weights, through transformers or audiocraft: MusicGen's 32 kHz model at the paper's scale.
 
-The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use.
+The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use. The 48 kHz model does not serve:
+the loudness of each of its one-second chunks is a number beside the codes, which no decoder predicts, and its chunks
+overlap, so that tokens have no even rate.
 """
 
 import pickle
@@ -20,7 +22,7 @@ AUDIOCRAFT_FILE = "compression_state_dict.bin"
 
 
 class PretrainedEncodec(nn.Module):
-    """transformers' EnCodec behind `AudioCodec`; all codebooks of its largest bandwidth.
+    """transformers' EnCodec behind `AudioCodec`; the codebooks of its largest bandwidth.
 
     Args:
         network: a mono model that neither normalises nor chunks, as the 24 and 32 kHz ones.
@@ -32,11 +34,17 @@ class PretrainedEncodec(nn.Module):
         self.bandwidth = max(network.config.target_bandwidths)
 
     @classmethod
-    def load(cls, name_or_path: str) -> "PretrainedEncodec":
+    def load(cls, name_or_path: str, bandwidth: float | None = None) -> "PretrainedEncodec":
         """A folder of `save_pretrained`, or a name in the local cache or on the network.
 
+        Args:
+            name_or_path: such as facebook/encodec_24khz.
+            bandwidth: kilobits a second, one that the model was trained for, which is all that a copy keeps; None for
+                the largest.
+
         Raises:
-            ValueError: nothing found under that name, or a stereo model (48 kHz), which normalises and chunks.
+            ValueError: nothing found under that name, a stereo model (48 kHz), which normalises and chunks, or a
+                bandwidth that the model has not.
         """
         try:
             network = EncodecModel.from_pretrained(name_or_path)
@@ -49,8 +57,13 @@ class PretrainedEncodec(nn.Module):
         if network.config.audio_channels != 1 or network.config.normalize:
             raise ValueError(
                 f"the audio codec {name_or_path!r} is for {network.config.audio_channels} channels or normalises its "
-                "input: choose a mono one, such as facebook/encodec_32khz or facebook/encodec_24khz"
+                "input, and loudness beside the codes cannot be generated: choose a mono one, such as "
+                "facebook/encodec_32khz or facebook/encodec_24khz"
             )
+        known = network.config.target_bandwidths
+        if bandwidth is not None and bandwidth not in known:
+            raise ValueError(f"codec.bandwidth ({bandwidth}) is not one of {name_or_path}'s: choose one of {known}")
+        network.config.target_bandwidths = known if bandwidth is None else [bandwidth]
         return cls(network.eval().requires_grad_(False))
 
     @property

@@ -47,7 +47,7 @@ def train_codec(
     torch.set_num_threads(config.threads)
     codec: AudioCodec
     if config.pretrained:
-        codec = _copy_pretrained(config.pretrained, clip, out)
+        codec = _copy_pretrained(config.pretrained, config.bandwidth, clip, out)
     else:
         codec = _train_spectral(config, clip, manifest, out, logger)
     held_out = "validation" if (manifest["split"] == "validation").any() else "test"
@@ -59,8 +59,8 @@ def train_codec(
     return metrics
 
 
-def _copy_pretrained(name: str, clip: ClipSpec, out: Path) -> AudioCodec:
-    codec = load_codec(name)
+def _copy_pretrained(name: str, bandwidth: float | None, clip: ClipSpec, out: Path) -> AudioCodec:
+    codec = load_codec(name, bandwidth)
     _check_rate(codec.sample_rate, clip)
     shutil.rmtree(out, ignore_errors=True)  # files of another kind of codec would be taken for it
     codec.save(out)

@@ -9,6 +9,7 @@ beforehand. In float32 on a CPU the whole layer is one compiled call (`cpu_decod
 # R rows (clips, twice as many under guidance), K codebooks, S steps, C context steps, D width, h heads, d = D / h
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class KeyValueCache:
-    """Keys and values of a layer's steps so far, in memory laid out once."""
+    """Keys and values of a layer's steps so far, in memory laid out once; zeros for the steps to come."""
 
     def __init__(self, rows: int, heads: int, steps: int, width: int, like: Tensor):
         self.memory = torch.zeros(2, rows, heads, steps, width // heads, device=like.device, dtype=like.dtype)
@@ -33,10 +34,10 @@ class KeyValueCache:
         for memory, given in zip(self.memory, (keys, values), strict=True):
             memory[:, :, : given.shape[2]] = given
 
-    def add(self, step: int, keys_values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep those of one step, [R, 2, h, d]; returns keys and values of all so far, [R, h, step + 1, d] each."""
-        self.memory[:, :, :, step] = keys_values.transpose(0, 1)
-        keys, values = self.memory[:, :, :, : step + 1].unbind()
+    def add(self, step: Tensor, keys_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep those of one step, int64 [1], [R, 2, h, d]; returns keys and values of all steps, [R, h, S, d] each."""
+        self.memory.index_copy_(3, step, keys_values.transpose(0, 1).unsqueeze(3))
+        keys, values = self.memory.unbind()
         return keys, values
 
 
@@ -89,24 +90,41 @@ class StepDecoder(ABC):
 
 
 class TensorStepDecoder(StepDecoder):
-    """Steps by torch's own operations, on any device and in any precision."""
+    """Steps by torch's own operations, on any device and in any precision.
+
+    No shape changes from step to step: attention runs over all steps, those to come masked, and the step's number is a
+    tensor. So a GPU records one step as a graph and replays it, without a call from Python for each operation.
+    """
 
     def __init__(self, decoder: "MusicDecoder", context: "PreparedContext", steps: int):
         super().__init__(decoder, context, steps)
-        self.caches = [
-            KeyValueCache(self.rows, self.heads, steps, decoder.width, decoder.norm.weight) for _ in decoder.stack
-        ]
+        weight, room = decoder.norm.weight, -(-steps // 8) * 8  # attention kernels want masks in whole eights
+        self.caches = [KeyValueCache(self.rows, self.heads, room, decoder.width, weight) for _ in decoder.stack]
         self.output = torch.cat([cast(Tensor, output.weight).t() for output in decoder.outputs], dim=1)  # [D, K * card]
+        self.step_number = torch.zeros(1, dtype=torch.int64, device=weight.device)
+        self.all_steps = torch.arange(room, device=weight.device)
+        self.graph: RecordedStep | None = None
 
     def begin(self, codes: Tensor) -> Tensor:
         self.done = codes.shape[2]
         return self.decoder.run(codes, self.context, self.caches)[:, :, -1]
 
     def _transform(self, x: Tensor) -> Tensor:
-        for layer, cache, keys_values, bias in zip(
+        self.step_number.fill_(self.done)
+        if x.device.type != "cuda":
+            return self._compute(x)
+        self.graph = self.graph or RecordedStep(self._compute, x)
+        return self.graph.replay(x)
+
+    def _compute(self, x: Tensor) -> Tensor:
+        """[R, D] -> [R, K, card], at `step_number`."""
+        to_come = torch.zeros_like(self.all_steps, dtype=x.dtype)
+        to_come = to_come.masked_fill(self.all_steps > self.step_number, -torch.inf)[None]  # [1, S]
+        for layer, cache, keys_values, table in zip(
             self.decoder.stack, self.caches, self.context.keys_values, self.context.biases, strict=True
         ):
-            x = self._layer(x, layer, cache, keys_values, None if bias is None else bias[:, self.done : self.done + 1])
+            bias = None if table is None else table.index_select(1, self.step_number)  # [h, 1, C]
+            x = self._layer(x, layer, cache, to_come, keys_values, bias)
         logits = torch.mm(layer_norm(x, self.decoder.norm), self.output)
         return logits.view(len(x), self.decoder.codebooks, self.decoder.card)
 
@@ -115,18 +133,40 @@ class TensorStepDecoder(StepDecoder):
         x: Tensor,
         layer: "DecoderLayer",
         cache: KeyValueCache,
+        to_come: Tensor,
         keys_values: tuple[Tensor, Tensor],
         bias: Tensor | None,
     ) -> Tensor:
         """`DecoderLayer.forward` on one step, [R, D] -> [R, D]."""
         own, cross = layer.self_attention, layer.cross_attention
         qkv = torch.mm(layer_norm(x, layer.norm1), own.qkv.weight.t()).view(len(x), 3, self.heads, -1)
-        y = attend(qkv[:, 0], *cache.add(self.done, qkv[:, 1:]))
+        y = attend(qkv[:, 0], *cache.add(self.step_number, qkv[:, 1:]), to_come)
         x = torch.addmm(x, y, own.out.weight.t())
         q = torch.mm(layer_norm(x, layer.norm_cross), cross.q.weight.t()).view(len(x), self.heads, -1)
         x = torch.addmm(x, attend(q, *keys_values, bias), cross.out.weight.t())
         y = functional.gelu(torch.mm(layer_norm(x, layer.norm2), layer.linear1.weight.t()))
         return torch.addmm(x, y, layer.linear2.weight.t())
+
+
+class RecordedStep:
+    """A computation on a GPU as a CUDA graph: recorded once, then replayed on other numbers of the same shape."""
+
+    def __init__(self, compute: Callable[[Tensor], Tensor], like: Tensor):
+        self.input = like.clone()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            compute(self.input)  # libraries set themselves up outside the recording
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.output = compute(self.input)
+
+    def replay(self, x: Tensor) -> Tensor:
+        """The result for x; the next replay overwrites it."""
+        self.input.copy_(x)
+        self.graph.replay()
+        return self.output
 
 
 def attend(q: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:

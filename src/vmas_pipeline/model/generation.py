@@ -71,6 +71,7 @@ def generate(
     sampler: Sampler,
     prompt: Tensor | None = None,
     guidance: float = 1.0,
+    guidance_passes: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Tensor:
@@ -82,7 +83,9 @@ def generate(
         frames: token frames in all, those of the prompt included.
         sampler: how codes are drawn.
         prompt: int64 [B, K, P], the first frames; they come back unchanged.
-        guidance: classifier-free guidance: logits are `none + guidance * (video - none)`; 1 needs no second pass.
+        guidance: classifier-free guidance: logits are `none + guidance * (video - none)`; 1 needs no second half.
+        guidance_passes: 1 runs both halves as one batch, which reads the weights once a step; 2 runs one after the
+            other, with half the rows at a time.
         seed: row i of the batch draws from seed + i, so that a clip's codes do not depend on its batch.
         progress: called after each step.
 
@@ -101,22 +104,23 @@ def generate(
     if frames <= given:
         raise ValueError(f"frames ({frames}) must exceed those of the prompt ({given})")
     batch, codebooks = context.shape[0], decoder.codebooks
-    if guidance != 1.0:
-        context = torch.cat([context, torch.zeros_like(context)])
+    if guidance_passes not in (1, 2):
+        raise ValueError(f"guidance_passes ({guidance_passes}) must be 1 or 2")
+    halves = [context] if guidance == 1.0 else [context, torch.zeros_like(context)]
+    batches = [torch.cat(halves)] if guidance_passes == 1 else halves
     steps = _canvas(decoder, batch, frames, prompt, context.device)  # [B, K, S], -1 where a code is still to come
     total = steps.shape[2]
     uniform = _uniform(seed, batch, codebooks, total).to(context.device)
     read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the codes of the one before
-    stepper = step_decoder(decoder, decoder.prepare(context, total), total)
+    steppers = [step_decoder(decoder, decoder.prepare(rows, total), total) for rows in batches]
     for step in range(given, total):
         begins = step == given
         inputs = read[:, :, : step + 1] if begins else read[:, :, step]
-        if guidance != 1.0:
-            inputs = torch.cat([inputs, inputs])
-        logits = stepper.begin(inputs) if begins else stepper.step(inputs)  # [B or 2 B, K, card]
+        inputs = torch.cat([inputs] * (len(halves) // len(batches)))
+        logits = torch.cat([stepper.begin(inputs) if begins else stepper.step(inputs) for stepper in steppers])
         if guidance != 1.0:
             with_video, without = logits.chunk(2)
-            logits = without + guidance * (with_video - without)
+            logits = without + guidance * (with_video - without)  # [B, K, card]
         drawn = sampler.draw(logits, uniform[:, :, step])
         steps[:, :, step] = torch.where(steps[:, :, step] == -1, drawn, steps[:, :, step])
         if step + 1 < total:

@@ -181,6 +181,7 @@ class MusicDecoder(nn.Module):
         top_p: float = 0.0,
         temperature: float = 1.0,
         guidance: float = 1.0,
+        guidance_passes: int = 1,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Tensor:
@@ -193,6 +194,7 @@ class MusicDecoder(nn.Module):
             prompt=prompt,
             sampler=sampler,
             guidance=guidance,
+            guidance_passes=guidance_passes,
             seed=seed,
             progress=progress,
         )
