@@ -2,29 +2,29 @@
 
     python benchmarks/decode.py                       # 503 steps, width 256, 6 layers, one thread, float32
     python benchmarks/decode.py --width 1536 --layers 48 --heads 24 --frames 20 --repeats 1
+    python benchmarks/decode.py --device cuda --dtype bfloat16 --width 1536 --layers 48 --heads 24 --guidance 3
 
-The tokens are compared before anything is timed; int8 weights are timed beside, whose tokens are others. All run by
-turns in one process, and the fastest of the repeats counts, in seconds of CPU time. Each line printed is a JSON object:
-steps per CPU second of ours and of the peer.
+In float32 the tokens are compared before anything is timed; int8 weights (on a CPU) are timed beside, whose tokens are
+others. All run by turns in one process, and the fastest of the repeats counts: in seconds of CPU time, or of the wall's
+clock for a GPU. A peer that is not installed is left out and named. Each line printed is a JSON object: steps a second
+of ours and of the peer, and the most that the memory's measured rate allows.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from audiocraft.models.lm import LMModel
-from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
-from audiocraft.modules.conditioners import ConditionFuser, ConditioningAttributes, ConditioningProvider
-from audiocraft.modules.transformer import set_efficient_attention_backend
 from timing import fastest, print_line
 from torch import Tensor
-from transformers import MusicgenForCausalLM
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.pattern import undelay
+
+if TYPE_CHECKING:
+    from transformers import MusicgenForCausalLM
 
 CODEBOOKS = 4
 Generate = Callable[[], Tensor]
@@ -51,33 +51,54 @@ class Sizes:
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    names = Sizes.__dataclass_fields__
-    sizes = Sizes(**{name: getattr(options, name) for name in names})
+    sizes = Sizes(**{name: getattr(options, name) for name in Sizes.__dataclass_fields__})
     context = torch.randn(sizes.batch, sizes.context, sizes.width, generator=torch.Generator().manual_seed(1))
-    decoder = _ours(sizes)
-    peers = {"audiocraft": _audiocraft(decoder, sizes, context), "transformers": _transformers(decoder, sizes, context)}
-    ours: Generate = lambda: decoder.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)  # noqa: E731
+    context = context.to(options.device, getattr(torch, options.dtype))
+    decoder = _ours(sizes).to(context)
+    ours = {"ours": _run(decoder, sizes, context)}
+    peers = _peers(decoder, sizes, context)
+    exact = options.dtype == "float32"
     with torch.inference_mode():
-        tokens = ours()
+        tokens = ours["ours"]()
         for name, peer in peers.items():
-            assert torch.equal(peer(), tokens), f"{name} draws other tokens: there is nothing to compare"
-    rounded = _ours(sizes)
-    rounded.load_state_dict(decoder.state_dict())
-    rounded.quantise()
-    int8: Generate = lambda: rounded.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)  # noqa: E731
-    seconds = fastest({"ours": ours, "int8": int8, **peers}, options.repeats)
-    rate = _read_rate()
-    for variant, bytes_a_weight in (("ours", 4), ("int8", 1)):
-        for name in peers:
+            same = torch.equal(peer(), tokens)  # at any rate a warm-up
+            assert same or not exact, f"{name} draws other tokens: there is nothing to compare"
+    if options.device == "cpu" and exact:
+        rounded = _ours(sizes)
+        rounded.load_state_dict(decoder.state_dict())
+        rounded.quantise()
+        ours["int8"] = _run(rounded, sizes, context)
+    seconds = fastest({**ours, **peers}, options.repeats, options.device)
+    rate = _read_rate(options.device)
+    for variant in ours:
+        limit = rate / _bytes_a_step(decoder, sizes, 1 if variant == "int8" else context.element_size())
+        rate_of_ours = sizes.steps / seconds[variant]
+        for name in peers or ("nothing",):
+            other = {"peer": sizes.steps / seconds[name], "ratio": seconds[name] / seconds[variant]} if peers else {}
             print_line(
-                name=f"decode: steps per CPU second, {variant.replace('ours', 'float32')} against {name}",
-                ours=sizes.steps / seconds[variant],
-                peer=sizes.steps / seconds[name],
-                ratio=seconds[name] / seconds[variant],
-                memory_limit=rate / _bytes_a_step(decoder, sizes, bytes_a_weight),
-                tokens_equal=variant == "ours",
+                name=f"decode: steps a second, {variant.replace('ours', options.dtype)} against {name}",
+                ours=rate_of_ours,
+                **other,
+                memory_limit=limit,
+                of_limit=rate_of_ours / limit,
+                tokens_equal=exact and variant == "ours",
                 **vars(options),
             )
+
+
+def _run(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
+    return lambda: decoder.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)
+
+
+def _peers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> dict[str, Generate]:
+    """Those that are installed."""
+    found: dict[str, Generate] = {}
+    for name, build in (("audiocraft", _audiocraft), ("transformers", _transformers)):
+        try:
+            found[name] = build(decoder, sizes, context)
+        except ModuleNotFoundError as error:
+            print(f"{name} is not here ({error}): left out", file=sys.stderr)
+    return found
 
 
 def _options() -> argparse.Namespace:
@@ -87,14 +108,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=1, help="clips at once")
     parser.add_argument("--guidance", type=float, default=1.0, help="above 1 runs every step with and without video")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--repeats", type=int, default=3)
     return parser.parse_args()
 
 
-def _read_rate(megabytes: int = 256) -> float:
-    """Bytes per CPU second that one thread reads, by summing what no cache holds."""
-    data = torch.ones(megabytes * 2**18)
-    return data.numel() * 4 / fastest({"sum": data.sum}, 5)["sum"]
+def _read_rate(device: str, megabytes: int = 256) -> float:
+    """Bytes a second that are read from memory, by summing what no cache holds."""
+    data = torch.ones(megabytes * 2**18, device=device)
+    return data.numel() * 4 / fastest({"sum": data.sum}, 5, device)["sum"]
 
 
 def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes, bytes_a_weight: int) -> float:
@@ -102,7 +125,7 @@ def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes, bytes_a_weight: int) -> f
     rows = sizes.batch * (2 if sizes.guidance != 1 else 1)
     weights = sum(p.numel() for name, p in decoder.named_parameters() if not name.startswith("embeddings"))
     caches = rows * sizes.layers * 2 * sizes.width * (sizes.steps / 2 + sizes.context)
-    return bytes_a_weight * weights + 4 * caches
+    return bytes_a_weight * weights + decoder.norm.weight.element_size() * caches
 
 
 def _ours(sizes: Sizes) -> MusicDecoder:
@@ -112,6 +135,11 @@ def _ours(sizes: Sizes) -> MusicDecoder:
 
 def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
     """audiocraft's own generation; its conditioner gives the context as it is, and zeros for the unconditioned half."""
+    from audiocraft.models.lm import LMModel
+    from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+    from audiocraft.modules.conditioners import ConditionFuser, ConditioningAttributes, ConditioningProvider
+    from audiocraft.modules.transformer import set_efficient_attention_backend
+
     set_efficient_attention_backend("torch")
 
     class Given(ConditioningProvider):
@@ -120,7 +148,7 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
 
         def forward(self, tokenized: dict) -> dict:
             both = torch.cat([context, torch.zeros_like(context)])[: tokenized["rows"]]
-            return {"description": (both, torch.ones(both.shape[:2]))}
+            return {"description": (both, torch.ones(both.shape[:2], device=both.device))}
 
     class AlwaysFused(ConditionFuser):
         """Without guidance audiocraft passes no conditions at all."""
@@ -133,7 +161,7 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
         DelayedPatternProvider(n_q=CODEBOOKS), Given({}), fuser, n_q=CODEBOOKS, card=sizes.card, dim=sizes.width,
         num_heads=sizes.heads, num_layers=sizes.layers, norm_first=True, causal=True, cross_attention=True,
         bias_proj=False, bias_ff=False, bias_attn=False, activation="gelu", dropout=0.0, memory_efficient=True,
-    ).eval()  # fmt: skip
+    ).to(context).eval()  # fmt: skip
     decoder.load_musicgen(model.state_dict())
     guided = [ConditioningAttributes(text={"description": "x"})] * sizes.batch if sizes.guidance != 1 else []
     return lambda: model.generate(
@@ -147,19 +175,23 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
 
 def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
     """transformers' MusicGen, its cache of both attentions, and the plainest loop around it."""
+    from transformers import MusicgenForCausalLM
+    from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+    from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
+
     config = MusicgenDecoderConfig(
         vocab_size=sizes.card, max_position_embeddings=sizes.steps + 1, num_hidden_layers=sizes.layers,
         ffn_dim=4 * sizes.width, num_attention_heads=sizes.heads, hidden_size=sizes.width, num_codebooks=CODEBOOKS,
         audio_channels=1, pad_token_id=sizes.card, bos_token_id=sizes.card, dropout=0.0,
     )  # fmt: skip
-    model = MusicgenForCausalLM(config).eval()
+    model = MusicgenForCausalLM(config).to(context).eval()
     _give(decoder, model)
     guided = sizes.guidance != 1
     both = torch.cat([context, torch.zeros_like(context)]) if guided else context
 
     def generate() -> Tensor:
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        steps = torch.full((sizes.batch, CODEBOOKS, sizes.steps + 1), sizes.card)
+        steps = torch.full((sizes.batch, CODEBOOKS, sizes.steps + 1), sizes.card, device=context.device)
         for step in range(sizes.steps):
             inputs = steps[:, :, step : step + 1]
             inputs = torch.cat([inputs, inputs]) if guided else inputs
@@ -178,7 +210,7 @@ def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Gener
     return generate
 
 
-def _give(decoder: MusicDecoder, model: MusicgenForCausalLM) -> None:
+def _give(decoder: MusicDecoder, model: "MusicgenForCausalLM") -> None:
     """Copy our weights into transformers' model."""
     theirs = model.model.decoder
     for k, embedding in enumerate(decoder.embeddings):

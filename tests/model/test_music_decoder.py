@@ -96,3 +96,14 @@ def test_the_papers_decoder_has_the_size_of_musicgen_medium():
     layer = 16 * width**2 + 3 * 2 * width
     expected = 48 * layer + 2 * width + 4 * (2049 + 2048) * width + 768 * width + width
     assert sum(parameter.numel() for parameter in decoder.parameters()) == expected
+
+
+def test_further_conditions_may_follow_the_video_in_any_order_where_no_option_of_time_is_on():
+    torch.manual_seed(0)
+    decoder = MusicDecoder(width=32, layers=2, heads=4, card=16, context_width=8).eval()
+    video, text, codes = torch.randn(1, 5, 8), torch.randn(1, 3, 8), torch.randint(0, 16, (1, 4, 6))
+    both = decoder(codes, torch.cat([video, text], dim=1))
+    torch.testing.assert_close(both, decoder(codes, torch.cat([text, video], dim=1)), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(both, decoder(codes, video), atol=1e-3)
+    generated = decoder.generate(torch.cat([video, text], dim=1), frames=12, top_k=1)
+    assert not torch.equal(generated, decoder.generate(video, frames=12, top_k=1))

@@ -117,7 +117,9 @@ class MusicDecoder(nn.Module):
 
         Args:
             codes: int64 [B, K, T] in [0, card).
-            context: [B, C, context_width or width]; rows of zeros stand for "no video".
+            context: [B, C, context_width or width]; rows of zeros stand for "no video". Without the three options of
+                time, the order of its steps says nothing: other conditions of the same width, such as MusicGen's T5
+                text features, may follow the video's as further steps.
 
         Returns:
             Logits [B, K, T, card], aligned with `codes`: the delay pattern is applied and undone inside.
