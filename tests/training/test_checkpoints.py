@@ -1,6 +1,11 @@
+import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
-from vmas_pipeline.training.checkpoints import Checkpoints, run_key
+import pytest
+
+from vmas_pipeline.training.checkpoints import CONTENTS, Checkpoints, contents, run_key, what_is_damaged
 from vmas_pipeline.training.config import WatchConfig
 
 
@@ -36,3 +41,44 @@ def test_what_was_being_written_is_no_checkpoint(tmp_path):
     (tmp_path / "step-00000004.partial").mkdir()
     (tmp_path / "step-00000002").mkdir()
     assert Checkpoints(tmp_path, kept=2).steps() == [2]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A checkpoint's folder with two files."""
+    folder = tmp_path / "step-00000002"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "weights.pt").write_bytes(bytes(range(256)) * 100)
+    (folder / "inner" / "random.pt").write_bytes(b"random")
+    (folder / CONTENTS).write_text(json.dumps(contents(folder)))
+    return folder
+
+
+def test_a_checkpoint_is_whole_while_its_files_are_those_that_were_written(written):
+    assert what_is_damaged(written) is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: os.truncate(folder / "weights.pt", 10_000), "weights.pt has 10000 bytes of 25600"),
+        (lambda folder: (folder / "weights.pt").write_bytes(bytes(25_600)), "weights.pt has other contents"),
+        (lambda folder: (folder / "inner" / "random.pt").unlink(), "inner/random.pt is missing"),
+        (lambda folder: (folder / CONTENTS).unlink(), "contents.json is missing or unreadable"),
+    ],
+    ids=["truncated", "overwritten", "removed", "unlisted"],
+)
+def test_damage_is_named(written, damage, said):
+    damage(written)
+    assert what_is_damaged(written) == said
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_starts():
+    with pytest.raises(ValueError, match="checkpoints cannot be written to /sys/kernel/vmas"):
+        Checkpoints(Path("/sys/kernel/vmas"), kept=2).begin(resume=True)
+
+
+def test_what_was_being_written_when_a_run_ended_is_cleared_away(tmp_path):
+    (tmp_path / "step-00000004.partial").mkdir()
+    Checkpoints(tmp_path, kept=2).begin(resume=True)
+    assert not (tmp_path / "step-00000004.partial").exists()

@@ -46,13 +46,19 @@ def test_every_optimiser_lowers_a_quadratic(name):
 
 def test_the_moving_average_is_the_recursion_written_out():
     weight = torch.nn.Parameter(torch.zeros(1))
-    average, expected = MovingAverage([weight], decay=0.5), 0.0
+    average, expected = MovingAverage([("weight", weight)], decay=0.5), 0.0
     for step in range(1, 21):
         with torch.no_grad():
             weight.fill_(step)
-        average.update([weight])
+        average.update([("weight", weight)])
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
-    target = torch.empty(1)
-    average.copy_to([target])
-    assert target.item() == pytest.approx(expected, rel=1e-6)
+    assert average.average["weight"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_average_that_is_not_kept_reads_the_weights_and_holds_nothing():
+    read = []
+    average = MovingAverage(((name, torch.zeros(2)) for name in "ab"), decay=0.5, kept=False)
+    average.update((read.append(name) or (name, torch.ones(2))) for name in "ab")
+    assert read == ["a", "b"]
+    assert average.average == {}

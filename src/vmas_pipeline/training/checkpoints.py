@@ -3,19 +3,27 @@
 import hashlib
 import json
 import shutil
+import tempfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from tqdm import tqdm
 
 from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.optimisation import MovingAverage
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
 
 FINISHED = "finished"
+AVERAGE = "average.safetensors"
+CONTENTS = "contents.json"
 
 # What may change between a run and its continuation without changing what is learnt.
 _IRRELEVANT = ("resume", "watch", "sampling")
@@ -33,64 +41,150 @@ def run_key(config: TrainConfig, features: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written; the message says why, and where the run goes on when it is started again."""
+
+
 class Checkpoints:
-    """The checkpoints of one run: a folder each, named by step, written under another name and renamed when whole."""
+    """The checkpoints of one run: a folder each, named by step, written under another name and renamed when whole.
+
+    Each lists its files with their sizes and checksums, and is compared with the list before it is read.
+    """
 
     def __init__(self, folder: Path, kept: int):
         self.folder, self.kept = folder, kept
 
-    def save(self, engine: "DeepSpeedEngine", step: int, state: dict[str, Any]) -> None:
+    def save(self, engine: "DeepSpeedEngine", step: int, average: MovingAverage) -> None:
         """Write a checkpoint; all ranks take part.
 
         Args:
             engine: weights, optimiser and schedule.
             step: optimiser steps done.
-            state: whatever else the loop needs to go on, the same on all ranks.
+            average: rank 0's is written.
+
+        Raises:
+            CheckpointError: the folder cannot be written to, or is full. The checkpoints of before stay.
         """
-        name = f"step-{step:08d}"
-        partial = f"{name}.partial"
+        partial = self.folder / f"{self._name(step)}.partial"
         if dist.get_rank() == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self.folder / partial, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
         dist.barrier()
-        engine.save_checkpoint(str(self.folder), tag=partial, client_state={**state, "step": step}, save_latest=False)
-        torch.save(_random_state(), self.folder / partial / f"random-{dist.get_rank()}.pt")
-        dist.barrier()
+        try:
+            engine.save_checkpoint(str(self.folder), tag=partial.name, client_state={"step": step}, save_latest=False)
+            torch.save(_random_state(), partial / f"random-{dist.get_rank()}.pt")
+            if dist.get_rank() == 0:
+                save_file(average.average, partial / AVERAGE, metadata={"updates": str(average.updates)})
+            dist.barrier()
+            if dist.get_rank() == 0:
+                (partial / CONTENTS).write_text(json.dumps(contents(partial), indent=2) + "\n")
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise CheckpointError(self._failure(step, error)) from error
         if dist.get_rank() == 0:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            (self.folder / partial).rename(self.folder / name)
+            shutil.rmtree(self.folder / self._name(step), ignore_errors=True)
+            partial.rename(self.folder / self._name(step))
             for old in self.steps()[: -self.kept]:
-                shutil.rmtree(self.folder / f"step-{old:08d}")
+                shutil.rmtree(self.folder / self._name(old))
         dist.barrier()
 
-    def load_last(self, engine: "DeepSpeedEngine") -> dict[str, Any] | None:
-        """Restore engine and random states from the newest checkpoint; returns its state, None if there is none."""
-        steps = self.steps()
-        if not steps:
-            return None
-        tag = f"step-{steps[-1]:08d}"
-        _, state = engine.load_checkpoint(str(self.folder), tag=tag)
-        _restore_random_state(torch.load(self.folder / tag / f"random-{dist.get_rank()}.pt", weights_only=False))
-        return state
+    def last_whole(self) -> int | None:
+        """The newest step whose checkpoint is what was written; damaged ones are set aside. All ranks take part."""
+        found: list[int | None] = [None]
+        if dist.get_rank() == 0:
+            for step in reversed(self.steps()):
+                folder = self.folder / self._name(step)
+                if (damage := what_is_damaged(folder)) is None:
+                    found = [step]
+                    break
+                folder.rename(folder.with_suffix(".damaged"))
+                tqdm.write(f"the checkpoint of step {step} is damaged ({damage}); it is kept as {folder.name}.damaged")
+        dist.broadcast_object_list(found, src=0)
+        return found[0]
+
+    def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage) -> None:
+        """Restore engine, average and random states from a whole checkpoint; all ranks take part."""
+        folder = self.folder / self._name(step)
+        engine.load_checkpoint(str(self.folder), tag=folder.name)
+        _restore_random_state(torch.load(folder / f"random-{dist.get_rank()}.pt", weights_only=True))
+        if dist.get_rank() == 0:
+            with safe_open(folder / AVERAGE, "pt") as file:
+                average.load({name: file.get_tensor(name) for name in average.average}, int(file.metadata()["updates"]))
+
+    def _failure(self, step: int, error: Exception) -> str:
+        goes_on = f"from step {self.steps()[-1]}" if self.steps() else "from the beginning"
+        reason = str(error).splitlines()[0]
+        return (
+            f"the checkpoint of step {step} could not be written to {self.folder} ({reason}): make room, or let it be "
+            f"written to; started again, the run goes on {goes_on}"
+        )
+
+    @staticmethod
+    def _name(step: int) -> str:
+        return f"step-{step:08d}"
 
     def steps(self) -> list[int]:
         """Steps that have a whole checkpoint, ascending."""
         return sorted(int(path.name[5:]) for path in self.folder.glob("step-????????"))
 
     def begin(self, resume: bool) -> None:
-        """Make way for a run: a finished one's checkpoints go, and so do an unfinished one's unless it is resumed."""
+        """Make way for a run: a finished one's checkpoints go, and so do an unfinished one's unless it is resumed.
+
+        Raises:
+            ValueError: the folder cannot be made or written to.
+        """
         if not resume or (self.folder / FINISHED).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise ValueError(f"checkpoints cannot be written to {self.folder} ({error.strerror})") from error
+        for leftover in self.folder.glob("*.partial"):
+            shutil.rmtree(leftover)
 
     def finish(self) -> None:
         """Mark the run as finished: the next one of the same settings starts anew."""
         (self.folder / FINISHED).touch()
 
 
+def contents(folder: Path) -> dict[str, list[int]]:
+    """Size and CRC-32 of every file in a folder, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CONTENTS)
+    return {str(path.relative_to(folder)): [path.stat().st_size, _checksum(path)] for path in files}
+
+
+def what_is_damaged(folder: Path) -> str | None:
+    """What tells a checkpoint's files from those that were written; None where nothing does."""
+    try:
+        written = json.loads((folder / CONTENTS).read_text())
+    except (OSError, json.JSONDecodeError):
+        return f"{CONTENTS} is missing or unreadable"
+    for name, (size, checksum) in written.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size} bytes of {size}"
+        if _checksum(path) != checksum:
+            return f"{name} has other contents"
+    return None
+
+
+def _checksum(path: Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while block := file.read(2**22):
+            value = zlib.crc32(block, value)
+    return value
+
+
 def _random_state() -> dict[str, Any]:
-    return {"torch": torch.get_rng_state()}
+    cuda = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return {"torch": torch.get_rng_state(), **cuda}
 
 
 def _restore_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"])

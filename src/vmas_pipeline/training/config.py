@@ -83,22 +83,39 @@ class EngineConfig:
     """Ranks on this machine."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of each rank."""
-    zero_stage: Literal[0, 1, 2] = 1
-    """What ZeRO shards over the ranks: nothing, optimiser states, gradients too."""
+    zero_stage: Literal[0, 1, 2, 3] = 1
+    """What ZeRO shards over the ranks: nothing, optimiser states, gradients too, weights too."""
+    offload: bool = False
+    """Keep the optimiser's states in the CPU's memory (stages 1 to 3)."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    """Of forward and backward; the optimiser steps float32 weights in either. bf16 needs stage 1 or more."""
     micro_batch: int = Field(default=8, ge=1)
     """Clips a rank takes at once."""
     accumulation: int = Field(default=1, ge=1)
     """Micro-batches that make one optimiser step."""
 
+    def __post_init__(self) -> None:
+        for name, asked in (("offload", self.offload), ("precision bf16", self.precision == "bf16")):
+            if asked and self.zero_stage == 0:
+                raise ValueError(f"train.engine.zero_stage 0 has no {name}: choose 1, 2 or 3")
+
+    @property
+    def sharded(self) -> bool:
+        """The model's parameters are not the float32 weights that the optimiser steps."""
+        return self.zero_stage == 3 or self.precision == "bf16"
+
     def deepspeed(self, clip: float) -> dict[str, Any]:
         """DeepSpeed's own configuration."""
+        zero: dict[str, Any] = {"stage": self.zero_stage}
+        if self.offload:
+            zero["offload_optimizer"] = {"device": "cpu", "pin_memory": False}
         return {
             "train_micro_batch_size_per_gpu": self.micro_batch,
             "gradient_accumulation_steps": self.accumulation,
             "gradient_clipping": clip,
-            "zero_optimization": {"stage": self.zero_stage},
+            "zero_optimization": zero,
             "zero_allow_untested_optimizer": True,
+            "zero_force_ds_cpu_optimizer": False,  # torch's own AdamW, also where its states are offloaded
             "bf16": {"enabled": self.precision == "bf16"},
             "steps_per_print": 10**9,  # the loop reports
         }
@@ -138,6 +155,8 @@ class TrainConfig:
     """Optimiser steps."""
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
     """Of the moving average of the weights, which is what generates."""
+    ema_every: int = Field(default=1, ge=1)
+    """Optimiser steps from one update of the average to the next."""
     shuffle_buffer: int = Field(default=256, ge=1)
     """Clips held for shuffling."""
     seed: int = Field(default=0, ge=0)

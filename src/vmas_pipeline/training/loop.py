@@ -25,7 +25,7 @@ from vmas_pipeline.training.checkpoints import Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import TrainingData
 from vmas_pipeline.training.objective import Losses, batch_losses
-from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
+from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, full_weights, learning_rate_factor
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.watch import Watch
 
@@ -68,6 +68,8 @@ class Run:
     engine: "DeepSpeedEngine"
     average: MovingAverage
     checkpoints: Checkpoints
+    last: int | None
+    """The step of the checkpoint to go on from."""
     data: TrainingData
     watch: Watch
     device: torch.device
@@ -83,18 +85,19 @@ def train_rank(job: Job) -> None:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo")
     run = _prepare(job, device)
-    state = run.checkpoints.load_last(run.engine) or {"step": 0, "average": None}
-    if state["average"] is not None:
-        run.average.load_state_dict(state["average"])
-    run.watch.start(state["step"], job.train.steps)
-    batches = run.data.batches(start=state["step"] * job.train.engine.accumulation)
-    for step in range(state["step"] + 1, job.train.steps + 1):
+    done = run.last or 0
+    if run.last:
+        run.checkpoints.load(run.last, run.engine, run.average)
+    run.watch.start(done, job.train.steps)
+    batches = run.data.batches(start=done * job.train.engine.accumulation)
+    for step in range(done + 1, job.train.steps + 1):
         losses, waited = _optimiser_step(run, batches)
-        run.average.update(run.engine.module.parameters())
+        if step % job.train.ema_every == 0:
+            run.average.update(full_weights(run.engine, job.train.engine.sharded))
         run.watch.after_step(step, losses, waited, run.engine, run.average)
         if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
-            run.checkpoints.save(run.engine, step, {"average": run.average.state_dict()})
-    run.watch.finish(run.engine.module, run.average, job.model, job.result, _provenance(job))
+            run.checkpoints.save(run.engine, step, run.average)
+    run.watch.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
@@ -107,7 +110,8 @@ def _prepare(job: Job, device: torch.device) -> Run:
     torch.manual_seed(config.seed)
     model = VMAs(config.model.build(), codec.code_vectors)
     checkpoints = Checkpoints(job.checkpoints, config.watch.checkpoints_kept)
-    started_from = [] if checkpoints.steps() else load_pretrained(model, config.model)  # a checkpoint replaces them
+    last = checkpoints.last_whole()
+    started_from = [] if last else load_pretrained(model, config.model)  # a checkpoint replaces them
     if rank == 0:
         tqdm.write("\n".join(started_from), end="\n" if started_from else "")
     torch.manual_seed(config.seed + 1 + rank)  # equal weights, but each rank drops other videos
@@ -124,8 +128,9 @@ def _prepare(job: Job, device: torch.device) -> Run:
     return Run(
         job=job,
         engine=engine,
-        average=MovingAverage(engine.module.parameters(), config.ema_decay),
+        average=MovingAverage(full_weights(engine, config.engine.sharded), config.ema_decay, kept=rank == 0),
         checkpoints=checkpoints,
+        last=last,
         data=TrainingData(
             job.features,
             batch=config.engine.micro_batch,

@@ -1,12 +1,19 @@
 """Optimiser, learning-rate schedule and moving average of the weights (appendix B)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from vmas_pipeline.training.config import OptimiserConfig
+
+if TYPE_CHECKING:
+    from deepspeed import DeepSpeedEngine
+
+Weights = Iterable[tuple[str, Tensor]]
+"""Names and values, one after the other."""
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -54,28 +61,43 @@ def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> floa
 
 
 class MovingAverage:
-    """Exponential moving average of parameters, in float32; its decay rises to the full one over the first steps."""
+    """Exponential moving average of the weights, in float32; its decay rises to the full one over the first updates.
 
-    def __init__(self, parameters: Iterable[Tensor], decay: float):
-        self.decay = decay
-        self.updates = 0
-        self.average = [parameter.detach().float().clone() for parameter in parameters]
+    Args:
+        weights: names and values at the start; taken as they are.
+        decay: share of the old average that an update keeps, in the end.
+        kept: False reads the weights and keeps nothing, as the ranks do that only help to gather them.
+    """
+
+    def __init__(self, weights: Weights, decay: float, kept: bool = True):
+        self.decay, self.updates = decay, 0
+        self.average = {name: weight.detach().float().clone() for name, weight in weights if kept}
 
     @torch.no_grad()
-    def update(self, parameters: Iterable[Tensor]) -> None:
+    def update(self, weights: Weights) -> None:
         """Take in the weights after a step."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self.average, [parameter.detach().float() for parameter in parameters], 1 - decay)
+        share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, weight in weights:
+            if name in self.average:
+                self.average[name].lerp_(weight.detach().float(), share)
 
-    @torch.no_grad()
-    def copy_to(self, parameters: Iterable[Tensor]) -> None:
-        """Write the averaged weights into parameters of the same order."""
-        for average, parameter in zip(self.average, parameters, strict=True):
-            parameter.copy_(average)
+    def load(self, average: Mapping[str, Tensor], updates: int) -> None:
+        """Go on from an earlier average."""
+        self.updates = updates
+        for name, value in average.items():
+            self.average[name].copy_(value)
 
-    def state_dict(self) -> dict:
-        return {"updates": self.updates, "average": self.average}
 
-    def load_state_dict(self, state: dict) -> None:
-        self.updates, self.average = state["updates"], state["average"]
+def full_weights(engine: "DeepSpeedEngine", sharded: bool) -> Weights:
+    """The weights that the optimiser steps, whole and in float32, one after the other; all ranks take part.
+
+    Args:
+        engine: under any ZeRO stage.
+        sharded: the model's own parameters are not these (a shard under stage 3, rounded under bf16): they are gathered
+            from the ranks' optimisers. Otherwise nothing is sent.
+    """
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    for name, parameter in engine.module.named_parameters():
+        yield name, safe_get_full_fp32_param(parameter) if sharded else parameter

@@ -1,13 +1,11 @@
 """What a person sees of a run: the progress bar, and metrics, validation and samples in MLflow."""
 
-import copy
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import AudioCodec
@@ -72,18 +70,16 @@ class Watch:
         if step % watch.log_every == 0 or last:
             self._log(step, engine.get_lr()[0])
         if step % watch.validate_every == 0 or last:
-            self._validate(step, engine.module, average)
+            self._validate(step, average)
         if step % watch.sample_every == 0 or last:
-            self._sample(step, engine.module, average)
+            self._sample(step, average)
 
-    def finish(
-        self, model: torch.nn.Module, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]
-    ) -> None:
+    def finish(self, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]) -> None:
         """Write the model folder, with the averaged weights, and the last validation's figures."""
         self.bar.close()
         if self.rank != 0:
             return
-        Generator(self._averaged(model, average), self.codec, self.clip, self.config.sampling, provenance).save(folder)
+        Generator(self._averaged(average), self.codec, self.clip, self.config.sampling, provenance).save(folder)
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_text(json.dumps(self.validation, indent=2) + "\n")
 
@@ -99,29 +95,29 @@ class Watch:
             )
         self.window, self.since = [], now
 
-    def _validate(self, step: int, model: torch.nn.Module, average: MovingAverage) -> None:
+    def _validate(self, step: int, average: MovingAverage) -> None:
         if not self.held_out:
             return
-        self.validation = validation_figures(self._averaged(model, average), self.held_out)
+        self.validation = validation_figures(self._averaged(average), self.held_out)
         if self.logger:
             self.logger.metrics({"validation": self.validation}, step)
 
-    def _sample(self, step: int, model: torch.nn.Module, average: MovingAverage) -> None:
+    def _sample(self, step: int, average: MovingAverage) -> None:
         clips = self.config.watch.sample_clips
         if not (self.logger and self.held_out and clips):
             return
-        generator = Generator(self._averaged(model, average), self.codec, self.clip, self.config.sampling)
+        generator = Generator(self._averaged(average), self.codec, self.clip, self.config.sampling)
         frames = self.held_out[0].frames[:clips].numpy()
         for index, waveform in enumerate(generator.generate_from_frames(frames, seed=self.config.seed)):
             name = f"sample_{index}"
             self.logger.audio(name, waveform, self.codec.sample_rate, step)
             self.logger.figure(f"{name}_spectrogram", spectrogram(waveform, self.codec.sample_rate), step)
 
-    def _averaged(self, model: torch.nn.Module, average: MovingAverage) -> VMAs:
-        """A copy of the model, made once, with the averaged weights of now."""
+    def _averaged(self, average: MovingAverage) -> VMAs:
+        """A model of its own, made once, with the averaged weights of now."""
         if self.averaged is None:
-            self.averaged = cast(VMAs, copy.deepcopy(model)).float().eval()
-        average.copy_to(self.averaged.parameters())
+            self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).eval()
+        self.averaged.load_state_dict(average.average, strict=False)  # the code vectors are there already
         return self.averaged
 
 
