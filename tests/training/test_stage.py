@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.training.config import EngineConfig, ModelConfig, TrainConfig
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
 from vmas_pipeline.training.launcher import TrainingFailed
 from vmas_pipeline.training.stage import train
 
@@ -80,3 +80,10 @@ def test_a_model_that_does_not_fit_the_clips_is_refused_at_once(features, codec,
     config = replace(small_config(), model=ModelConfig(size="vmas_base"))
     with pytest.raises(ValueError, match=r"the model's video\.frames is 48, but clips and codec have 8"):
         train(config, clip, features, codec, Path(tmp_path / "model"), tmp_path / "checkpoints")
+
+
+def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config, tmp_path):
+    optimiser = OptimiserConfig(name="dadapt_adam", learning_rate=1.0)
+    config = small_config(optimiser=optimiser, engine=EngineConfig(processes=2, zero_stage=2))
+    with pytest.raises(ValueError, match=r"dadapt_adam sums over the ranks of ZeRO on GPUs alone: set .*zero_stage"):
+        train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")

@@ -74,6 +74,11 @@ class OptimiserConfig:
     final_rate: float = Field(default=0.02, ge=0, le=1)
     """Where the cosine ends, as a share of its peak."""
 
+    @property
+    def adaptive(self) -> bool:
+        """It finds the learning rate itself, from sums over all weights."""
+        return self.name != "adamw"
+
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class EngineConfig:

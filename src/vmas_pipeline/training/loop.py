@@ -115,7 +115,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
     if rank == 0:
         tqdm.write("\n".join(started_from), end="\n" if started_from else "")
     torch.manual_seed(config.seed + 1 + rank)  # equal weights, but each rank drops other videos
-    optimiser = build_optimiser(model, config.optimiser)
+    optimiser = build_optimiser(model, config.optimiser, sharded=ranks > 1 and config.engine.zero_stage > 0)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step, config.steps, config.optimiser)
     )

@@ -32,17 +32,29 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
 
 
-def build_optimiser(model: nn.Module, config: OptimiserConfig) -> torch.optim.Optimizer:
-    """The optimiser that the config names, over the model's parameter groups."""
+def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = False) -> torch.optim.Optimizer:
+    """The optimiser that the config names.
+
+    D-Adaptation and Prodigy estimate one rate from sums over all weights. Where ZeRO shards the states, each rank holds
+    a part, and DeepSpeed steps one parameter group after the other: then the sums are taken over the ranks, and all
+    weights are one group, so that norms and embeddings decay too.
+
+    Args:
+        model: its parameters are stepped.
+        config: which optimiser, and its settings.
+        sharded: the states lie on several ranks.
+    """
     groups = parameter_groups(model, config.weight_decay)
+    if config.adaptive and sharded:
+        groups = [{"params": list(model.parameters()), "weight_decay": config.weight_decay}]
     if config.name == "dadapt_adam":
         from dadaptation import DAdaptAdam
 
-        return DAdaptAdam(groups, lr=config.learning_rate, betas=config.betas, decouple=True)
+        return DAdaptAdam(groups, lr=config.learning_rate, betas=config.betas, decouple=True, fsdp_in_use=sharded)
     if config.name == "prodigy":
         from prodigyopt import Prodigy
 
-        return Prodigy(groups, lr=config.learning_rate, betas=config.betas)
+        return Prodigy(groups, lr=config.learning_rate, betas=config.betas, fsdp_in_use=sharded)
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
 
 

@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import torch
+
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.training.checkpoints import Checkpoints, run_key
 from vmas_pipeline.training.config import TrainConfig
@@ -71,6 +73,12 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
     from vmas_pipeline.codec.interface import load_codec
 
     check_files(config.model)
+    engine = config.engine
+    if config.optimiser.adaptive and engine.processes > 1 and engine.zero_stage and not torch.cuda.is_available():
+        raise ValueError(
+            f"train.optimiser.name {config.optimiser.name} sums over the ranks of ZeRO on GPUs alone: set "
+            "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
+        )
     model, loaded = config.model.build(), load_codec(codec)
     pairs = {
         "video.frames": (model.frames_per_clip, clip.frames_per_clip),

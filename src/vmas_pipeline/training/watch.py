@@ -68,7 +68,7 @@ class Watch:
         self.bar.update()
         watch, last = self.config.watch, step == self.config.steps
         if step % watch.log_every == 0 or last:
-            self._log(step, engine.get_lr()[0])
+            self._log(step, engine.optimizer.param_groups[0])
         if step % watch.validate_every == 0 or last:
             self._validate(step, average)
         if step % watch.sample_every == 0 or last:
@@ -83,16 +83,14 @@ class Watch:
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_text(json.dumps(self.validation, indent=2) + "\n")
 
-    def _log(self, step: int, rate: float) -> None:
+    def _log(self, step: int, group: dict[str, Any]) -> None:
         elapsed, now = time.perf_counter() - self.since, time.perf_counter()
         engine = self.config.engine
         clips = len(self.window) * engine.micro_batch * engine.accumulation * engine.processes
         means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
         self.bar.set_postfix(loss=f"{means['total']:.3f}", cb0=f"{means['codebook_0']:.3f}")
         if self.logger:
-            self.logger.metrics(
-                {"train": means, "learning_rate": rate, "clips_per_s": clips / max(elapsed, 1e-9)}, step
-            )
+            self.logger.metrics({"train": means, "clips_per_s": clips / max(elapsed, 1e-9)} | _rates(group), step)
         self.window, self.since = [], now
 
     def _validate(self, step: int, average: MovingAverage) -> None:
@@ -119,6 +117,11 @@ class Watch:
             self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).eval()
         self.averaged.load_state_dict(average.average, strict=False)  # the code vectors are there already
         return self.averaged
+
+
+def _rates(group: dict[str, Any]) -> dict[str, float]:
+    """The schedule's learning rate, and D-Adaptation's or Prodigy's estimate d, by which it is multiplied."""
+    return {"learning_rate": group["lr"]} | ({"d": float(group["d"])} if "d" in group else {})
 
 
 def spectrogram(waveform: np.ndarray, sample_rate: int) -> "Figure":

@@ -1,0 +1,47 @@
+"""One rank of several short trainings, one after the other: losses, averages and d of each, for test_zero.py.
+
+torchrun ... ranks.py JOBS.json OUT.pt
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+
+from vmas_pipeline.training.loop import Job, _optimiser_step, _prepare
+from vmas_pipeline.training.optimisation import full_weights
+
+
+def run(job: Job) -> dict:
+    parts = _prepare(job, torch.device("cpu"))
+    batches, losses = parts.data.batches(), []
+    for _ in range(job.train.steps):
+        loss, _ = _optimiser_step(parts, batches)
+        total = loss.total.detach().clone()
+        torch.distributed.all_reduce(total)
+        losses.append(float(total) / torch.distributed.get_world_size())
+        parts.average.update(full_weights(parts.engine, job.train.engine.sharded))
+    d = parts.engine.optimizer.param_groups[0].get("d")
+    return {"losses": losses, "average": parts.average.average, "d": None if d is None else float(d)}
+
+
+def main() -> None:
+    import deepspeed
+
+    torch.Tensor.cuda = lambda self: self  # dadaptation sums over the ranks on GPUs alone: here on gloo
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    torch.set_num_threads(1)
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed("gloo")
+    jobs = TypeAdapter(dict[str, Job]).validate_python(json.loads(Path(sys.argv[1]).read_text()))
+    results = {name: run(job) for name, job in jobs.items()}
+    if torch.distributed.get_rank() == 0:
+        torch.save(results, sys.argv[2])
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

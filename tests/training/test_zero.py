@@ -1,0 +1,133 @@
+"""DeepSpeed's ZeRO stages on two ranks, against a plain loop of one process over the same batches."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from vmas_pipeline.codec.interface import load_codec
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, OptimiserConfig, TrainConfig
+from vmas_pipeline.training.data import TrainingData
+from vmas_pipeline.training.loop import Job
+from vmas_pipeline.training.objective import batch_losses
+from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
+
+STEPS = 20
+OBJECTIVE = ObjectiveConfig(contrastive_weight=0.0, condition_dropout=0.0)
+ADAMW = OptimiserConfig(warmup_steps=2)
+DADAPT = OptimiserConfig(name="dadapt_adam", learning_rate=1.0, warmup_steps=2)
+
+
+def engine(**changes) -> EngineConfig:
+    return EngineConfig(**{"processes": 2, "micro_batch": 2, **changes})
+
+
+RUNS = {
+    **{f"zero {stage}": (ADAMW, engine(zero_stage=stage)) for stage in (0, 1, 2, 3)},
+    "zero 2, offloaded": (ADAMW, engine(zero_stage=2, offload=True)),
+    "zero 2, bf16": (ADAMW, engine(zero_stage=2, precision="bf16")),
+    "zero 3, bf16": (ADAMW, engine(zero_stage=3, precision="bf16")),
+    "zero 1, accumulated": (ADAMW, engine(zero_stage=1, micro_batch=1, accumulation=2)),
+    "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
+    "d-adaptation, zero 2": (DADAPT, engine(zero_stage=2)),
+    "d-adaptation, zero 3": (DADAPT, engine(zero_stage=3)),
+}
+
+
+@pytest.fixture(scope="module")
+def config(small_config) -> TrainConfig:
+    return small_config(objective=OBJECTIVE, steps=STEPS, ema_decay=0.9)
+
+
+@pytest.fixture(scope="module")
+def runs(config, features, codec, clip, tmp_path_factory) -> dict[str, dict]:
+    """All of RUNS by two ranks, in one launch."""
+    folder = tmp_path_factory.mktemp("runs")
+    jobs = {
+        name: Job(
+            train=replace(config, optimiser=optimiser, engine=layout), clip=clip, features=features, codec=codec,
+            model=folder / "model", checkpoints=folder / name, result=folder / "result.json",
+        )
+        for name, (optimiser, layout) in RUNS.items()
+    }  # fmt: skip
+    (folder / "jobs.json").write_bytes(TypeAdapter(dict[str, Job]).dump_json(jobs))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = Path(__file__).with_name("ranks.py")
+    subprocess.run([*command, str(script), str(folder / "jobs.json"), str(folder / "out.pt")], check=True, timeout=240)
+    return torch.load(folder / "out.pt", weights_only=True)
+
+
+def plain(config: TrainConfig, features: Path, codec: Path, optimiser: OptimiserConfig, one_group: bool) -> dict:
+    """The same training without DeepSpeed and without ranks: each step averages the gradients of both streams."""
+    vectors = load_codec(codec).code_vectors
+    torch.manual_seed(config.seed)
+    model = VMAs(config.model.build(), vectors).train()
+    stepper = build_optimiser(model, optimiser)
+    if one_group:
+        stepper = type(stepper)(
+            model.parameters(), lr=1.0, betas=optimiser.betas, weight_decay=optimiser.weight_decay, decouple=True
+        )
+    schedule = torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: learning_rate_factor(step, STEPS, optimiser))
+    streams = [
+        TrainingData(features, batch=2, shuffle_buffer=8, seed=config.seed, rank=rank, ranks=2).batches()
+        for rank in (0, 1)
+    ]
+    average, losses = MovingAverage(model.named_parameters(), config.ema_decay), []
+    for _ in range(STEPS):
+        parts = [batch_losses(model(b.video(), b.codes), b, OBJECTIVE).total for b in map(next, streams)]
+        loss = sum(parts) / 2
+        stepper.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), optimiser.clip)
+        stepper.step()
+        schedule.step()
+        average.update(model.named_parameters())
+        losses.append(loss.item())
+    return {"losses": losses, "average": average.average, "d": stepper.param_groups[0].get("d")}
+
+
+@pytest.fixture(scope="module")
+def reference(config, features, codec) -> dict:
+    return plain(config, features, codec, ADAMW, one_group=False)
+
+
+def assert_same(run: dict, reference: dict, tolerance: float) -> None:
+    assert run["losses"] == pytest.approx(reference["losses"], rel=tolerance)
+    for name, value in reference["average"].items():
+        torch.testing.assert_close(run["average"][name], value, atol=tolerance, rtol=tolerance, msg=name)
+
+
+@pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2", "zero 3", "zero 2, offloaded"])
+def test_losses_and_average_are_those_of_a_plain_loop_under_every_stage(runs, reference, name):
+    assert_same(runs[name], reference, tolerance=1e-4)
+
+
+def test_accumulated_micro_batches_step_as_one_batch(runs, reference):
+    for name, value in reference["average"].items():
+        torch.testing.assert_close(runs["zero 1, accumulated"]["average"][name], value, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["zero 2, bf16", "zero 3, bf16"])
+def test_under_bf16_the_average_is_of_weights_that_are_not_rounded(runs, reference, name):
+    assert runs[name]["losses"] == pytest.approx(reference["losses"], rel=0.02)
+    values = torch.cat([value.flatten() for value in runs[name]["average"].values()])
+    assert values.dtype == torch.float32
+    assert (values != values.bfloat16().float()).float().mean() > 0.9
+    distance = max(
+        float((runs[name]["average"][key] - value).abs().max()) for key, value in reference["average"].items()
+    )
+    assert distance < 0.02
+
+
+@pytest.mark.parametrize(("stage", "one_group"), [(0, False), (2, True), (3, True)])
+def test_d_adaptation_finds_the_rate_of_the_plain_optimiser(runs, config, features, codec, stage, one_group):
+    expected = plain(config, features, codec, DADAPT, one_group)
+    run = runs[f"d-adaptation, zero {stage}"]
+    assert expected["d"] > 2e-6  # it has left its start of 1e-6
+    assert run["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
+    assert run["losses"] == pytest.approx(expected["losses"], rel=1e-4)
