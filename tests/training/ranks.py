@@ -18,8 +18,8 @@ from vmas_pipeline.training.optimisation import full_weights
 def run(job: Job) -> dict:
     parts = _prepare(job, torch.device("cpu"))
     batches, losses = parts.data.batches(), []
-    for _ in range(job.train.steps):
-        loss, _ = _optimiser_step(parts, batches)
+    for step in range(job.train.steps):
+        loss, _ = _optimiser_step(parts, batches, step)
         total = loss.total.detach().clone()
         torch.distributed.all_reduce(total)
         losses.append(float(total) / torch.distributed.get_world_size())

@@ -1,6 +1,9 @@
 """The whole stage, with its real processes: DeepSpeed under torchrun with gloo."""
 
 import os
+import random
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -41,29 +44,62 @@ def wait_for(condition, seconds: float) -> bool:
     return False
 
 
+class Training:
+    """The stage in a process of its own, as `kedro run` is one."""
+
+    def __init__(self, config: TrainConfig, clip, *paths: Path, **options):
+        arguments = [TypeAdapter(TrainConfig).dump_json(config), TypeAdapter(type(clip)).dump_json(clip)]
+        self.process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments, *map(str, paths)], **options)
+
+    def kill(self) -> None:
+        """SIGKILL to the stage; its workers must not outlive it."""
+        workers = psutil.Process(self.process.pid).children(recursive=True)
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        assert len(workers) >= 3  # torchrun and two ranks
+        assert psutil.wait_procs(workers, timeout=30)[1] == [], "workers outlived the process that started them"
+
+
+def steps(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*/step-????????"))
+
+
 @pytest.mark.timeout(600)
-def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_weights(features, codec, clip, small_config, tmp_path):
-    config = small_config(steps=24, engine=EngineConfig(processes=2, micro_batch=2))
+def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_disk_ends_with_the_same_weights(
+    features, codec, clip, small_config, tmp_path, capfd
+):
+    config = small_config(steps=90, engine=EngineConfig(processes=2, micro_batch=2))
     figures = train(config, clip, features, codec, tmp_path / "unbroken", tmp_path / "one")
     assert figures["codebook_0"] > 0
 
-    arguments = [TypeAdapter(TrainConfig).dump_json(config), TypeAdapter(type(clip)).dump_json(clip)]
     paths = [features, codec, tmp_path / "resumed", tmp_path / "two"]
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments, *map(str, paths)])
-    try:
-        assert wait_for(lambda: any((tmp_path / "two").glob("*/step-????????")), 240), "no checkpoint came"
-    finally:
-        workers = psutil.Process(process.pid).children(recursive=True)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    assert len(workers) >= 3  # torchrun and two ranks
-    assert psutil.wait_procs(workers, timeout=30)[1] == [], "workers outlived the process that started them"
-    assert not (tmp_path / "resumed").exists()
+    draw = random.Random(0)
+    for _ in range(3):
+        before, training = steps(tmp_path / "two"), Training(config, clip, *paths)
+        try:
+            assert wait_for(lambda old=before: steps(tmp_path / "two")[-1:] > old[-1:], 240), "no checkpoint came"
+            time.sleep(draw.uniform(0, 0.5))
+        finally:
+            training.kill()
+        assert not (tmp_path / "resumed").exists()
+
+    kept = steps(tmp_path / "two")
+    damaged = next((tmp_path / "two").glob(f"*/{kept[-1]}/zero_pp_rank_1*optim_states.pt"))
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))  # noqa: E731
+    full = Training(config, clip, *paths, preexec_fn=limit, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    out, errors = full.process.communicate(timeout=240)
+    assert full.process.returncode != 0
+    assert re.search(
+        rf"checkpoint of step {int(kept[-1][5:])} is damaged .*optim_states.pt has \d+ bytes of \d+", out + errors
+    )
+    assert re.search(rf"could not be written to .*is the disk full.*goes on from step {int(kept[0][5:])}", errors)
+    assert steps(tmp_path / "two") == kept[:1]
 
     train(config, clip, features, codec, tmp_path / "resumed", tmp_path / "two")
     unbroken, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("unbroken", "resumed"))
     assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
-    assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 24
+    assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 90
 
 
 def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):

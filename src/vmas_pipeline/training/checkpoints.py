@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.optimisation import MovingAverage
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ AVERAGE = "average.safetensors"
 CONTENTS = "contents.json"
 
 # What may change between a run and its continuation without changing what is learnt.
-_IRRELEVANT = ("resume", "watch", "sampling")
+_IRRELEVANT = ("resume", "watch", "sampling", "divergence")
 
 
 def run_key(config: TrainConfig, features: Path) -> str:
@@ -54,13 +55,15 @@ class Checkpoints:
     def __init__(self, folder: Path, kept: int):
         self.folder, self.kept = folder, kept
 
-    def save(self, engine: "DeepSpeedEngine", step: int, average: MovingAverage) -> None:
+    def save(self, engine: "DeepSpeedEngine", step: int, average: MovingAverage, guard: LossGuard, taken: int) -> None:
         """Write a checkpoint; all ranks take part.
 
         Args:
             engine: weights, optimiser and schedule.
             step: optimiser steps done.
             average: rank 0's is written.
+            guard: the same on all ranks.
+            taken: micro-batches that each rank has taken from its data.
 
         Raises:
             CheckpointError: the folder cannot be written to, or is full. The checkpoints of before stay.
@@ -70,7 +73,8 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
         dist.barrier()
         try:
-            engine.save_checkpoint(str(self.folder), tag=partial.name, client_state={"step": step}, save_latest=False)
+            state = {"taken": taken, "guard": guard.state()}
+            engine.save_checkpoint(str(self.folder), tag=partial.name, client_state=state, save_latest=False)
             torch.save(_random_state(), partial / f"random-{dist.get_rank()}.pt")
             if dist.get_rank() == 0:
                 save_file(average.average, partial / AVERAGE, metadata={"updates": str(average.updates)})
@@ -101,18 +105,21 @@ class Checkpoints:
         dist.broadcast_object_list(found, src=0)
         return found[0]
 
-    def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage) -> None:
-        """Restore engine, average and random states from a whole checkpoint; all ranks take part."""
+    def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage, guard: LossGuard) -> int:
+        """Restore everything from a whole checkpoint; all ranks take part. Returns the micro-batches taken by then."""
         folder = self.folder / self._name(step)
-        engine.load_checkpoint(str(self.folder), tag=folder.name)
+        _, state = engine.load_checkpoint(str(self.folder), tag=folder.name)
+        guard.load(state["guard"])
         _restore_random_state(torch.load(folder / f"random-{dist.get_rank()}.pt", weights_only=True))
         if dist.get_rank() == 0:
             with safe_open(folder / AVERAGE, "pt") as file:
                 average.load({name: file.get_tensor(name) for name in average.average}, int(file.metadata()["updates"]))
+        return state["taken"]
 
     def _failure(self, step: int, error: Exception) -> str:
         goes_on = f"from step {self.steps()[-1]}" if self.steps() else "from the beginning"
-        reason = str(error).splitlines()[0]
+        # torch's writer does not pass on why the system refused
+        reason = error.strerror if isinstance(error, OSError) else f"{str(error).splitlines()[0]}; is the disk full?"
         return (
             f"the checkpoint of step {step} could not be written to {self.folder} ({reason}): make room, or let it be "
             f"written to; started again, the run goes on {goes_on}"

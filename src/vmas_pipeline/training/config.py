@@ -98,6 +98,9 @@ class EngineConfig:
     """Clips a rank takes at once."""
     accumulation: int = Field(default=1, ge=1)
     """Micro-batches that make one optimiser step."""
+    timeout_s: float = Field(default=1800, gt=0)
+    """How long ranks wait for one that has not come to the next step; then the run ends and names it. Longer than
+    validation and samples take, which rank 0 makes alone."""
 
     def __post_init__(self) -> None:
         for name, asked in (("offload", self.offload), ("precision bf16", self.precision == "bf16")):
@@ -133,6 +136,18 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DivergenceConfig:
+    """What is done about a micro-batch whose loss is no number, or a spike, on the mean of all ranks."""
+
+    policy: Literal["stop", "skip"] = "stop"
+    """End the run, or leave the micro-batch out on all ranks and take the next."""
+    spike: float = Field(default=0.0, ge=0)
+    """Times the median of the last 100 losses that make a spike; 0 minds none."""
+    most_in_a_row: int = Field(default=10, ge=1)
+    """More than these left out one after the other end the run in any case."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class WatchConfig:
     """What is looked at during training, and how often; all in optimiser steps."""
 
@@ -153,6 +168,7 @@ class TrainConfig:
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     engine: EngineConfig = EngineConfig()
+    divergence: DivergenceConfig = DivergenceConfig()
     watch: WatchConfig = WatchConfig()
     sampling: Sampling = Sampling()
     """How the trained model draws tokens unless told otherwise."""

@@ -8,7 +8,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,8 @@ from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.checkpoints import Checkpoints
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.data import TrainingData
+from vmas_pipeline.training.data import Batch, TrainingData
+from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.objective import Losses, batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, full_weights, learning_rate_factor
 from vmas_pipeline.training.pretrained import load_pretrained
@@ -71,8 +74,11 @@ class Run:
     last: int | None
     """The step of the checkpoint to go on from."""
     data: TrainingData
+    guard: LossGuard
     watch: Watch
     device: torch.device
+    taken: int = 0
+    """Micro-batches that each rank has taken from its data."""
 
 
 def train_rank(job: Job) -> None:
@@ -83,20 +89,24 @@ def train_rank(job: Job) -> None:
     torch.set_num_threads(job.train.engine.threads)
     # DeepSpeed would compile an all-reduce over shared memory, which takes a compiler and a minute: gloo serves.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo")
+    patience = timedelta(seconds=job.train.engine.timeout_s)
+    deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    roll_call = torch.distributed.new_group(backend="gloo", timeout=patience)
     run = _prepare(job, device)
-    done = run.last or 0
+    done = 0
     if run.last:
-        run.checkpoints.load(run.last, run.engine, run.average)
+        done, run.taken = run.last, run.checkpoints.load(run.last, run.engine, run.average, run.guard)
     run.watch.start(done, job.train.steps)
-    batches = run.data.batches(start=done * job.train.engine.accumulation)
+    batches = run.data.batches(start=run.taken)
     for step in range(done + 1, job.train.steps + 1):
-        losses, waited = _optimiser_step(run, batches)
+        # ends with the names of the ranks that did not come, where a collective operation would only say that it waited
+        torch.distributed.monitored_barrier(roll_call, patience, wait_all_ranks=True)
+        losses, waited = _optimiser_step(run, batches, step)
         if step % job.train.ema_every == 0:
             run.average.update(full_weights(run.engine, job.train.engine.sharded))
         run.watch.after_step(step, losses, waited, run.engine, run.average)
         if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
-            run.checkpoints.save(run.engine, step, run.average)
+            run.checkpoints.save(run.engine, step, run.average, run.guard, run.taken)
     run.watch.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
@@ -139,24 +149,28 @@ def _prepare(job: Job, device: torch.device) -> Run:
             rank=rank,
             ranks=ranks,
         ),
+        guard=LossGuard(config.divergence),
         watch=Watch(config, job.clip, codec, job.features, job.run_id if rank == 0 else None, rank),
         device=device,
     )
 
 
-def _optimiser_step(run: Run, batches: Any) -> tuple[Losses, float]:
+def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, float]:
     """All micro-batches of one optimiser step; returns the last one's losses and the seconds spent waiting for data."""
-    config, waited = run.job.train, 0.0
+    config, waited, stepped = run.job.train, 0.0, 0
     run.engine.train()
-    for _ in range(config.engine.accumulation):
+    while stepped < config.engine.accumulation:
         asked = time.perf_counter()
         batch = next(batches).to(run.device)
+        run.taken += 1
         waited += time.perf_counter() - asked
         with_video = torch.rand(len(batch.codes)) >= config.objective.condition_dropout
         output = run.engine(batch.video().to(config.engine.dtype), batch.codes, with_video.to(run.device))
         losses = batch_losses(output, batch, config.objective)
-        run.engine.backward(losses.total)
-        run.engine.step()
+        if run.guard.accepts(losses.total, step):
+            run.engine.backward(losses.total)
+            run.engine.step()
+            stepped += 1
     return losses, waited
 
 

@@ -59,10 +59,6 @@ class Watch:
         if self.rank != 0:
             return
         figures = {name: float(value.detach()) for name, value in vars(losses).items()}
-        if not np.isfinite(figures["total"]):
-            raise FloatingPointError(
-                f"the loss is {figures['total']} at step {step}: lower train.optimiser.learning_rate"
-            )
         norm = engine.get_global_grad_norm()
         self.window.append({**figures, "data_wait_s": waited} | ({} if norm is None else {"grad_norm": float(norm)}))
         self.bar.update()
