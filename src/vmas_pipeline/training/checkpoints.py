@@ -5,6 +5,8 @@ import json
 import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,18 +74,16 @@ class Checkpoints:
         if dist.get_rank() == 0:
             shutil.rmtree(partial, ignore_errors=True)
         dist.barrier()
-        try:
+        with self._explained(step, partial):
             state = {"taken": taken, "guard": guard.state()}
             engine.save_checkpoint(str(self.folder), tag=partial.name, client_state=state, save_latest=False)
             torch.save(_random_state(), partial / f"random-{dist.get_rank()}.pt")
             if dist.get_rank() == 0:
                 save_file(average.average, partial / AVERAGE, metadata={"updates": str(average.updates)})
-            dist.barrier()
+        dist.barrier()
+        with self._explained(step, partial):
             if dist.get_rank() == 0:
                 (partial / CONTENTS).write_text(json.dumps(contents(partial), indent=2) + "\n")
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise CheckpointError(self._failure(step, error)) from error
         if dist.get_rank() == 0:
             shutil.rmtree(self.folder / self._name(step), ignore_errors=True)
             partial.rename(self.folder / self._name(step))
@@ -115,6 +115,17 @@ class Checkpoints:
             with safe_open(folder / AVERAGE, "pt") as file:
                 average.load({name: file.get_tensor(name) for name in average.average}, int(file.metadata()["updates"]))
         return state["taken"]
+
+    @contextmanager
+    def _explained(self, step: int, partial: Path) -> Iterator[None]:
+        """Clear away and say what failed, where a file cannot be written."""
+        try:
+            yield
+        except (OSError, RuntimeError, SafetensorError) as error:
+            if "gloo" in str(error) or isinstance(error, dist.DistError):
+                raise
+            shutil.rmtree(partial, ignore_errors=True)
+            raise CheckpointError(self._failure(step, error)) from error
 
     def _failure(self, step: int, error: Exception) -> str:
         goes_on = f"from step {self.steps()[-1]}" if self.steps() else "from the beginning"

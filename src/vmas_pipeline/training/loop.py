@@ -30,6 +30,7 @@ from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.objective import Losses, batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, full_weights, learning_rate_factor
 from vmas_pipeline.training.pretrained import load_pretrained
+from vmas_pipeline.training.roll_call import RollCall
 from vmas_pipeline.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def train_rank(job: Job) -> None:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     patience = timedelta(seconds=job.train.engine.timeout_s)
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
-    roll_call = torch.distributed.new_group(backend="gloo", timeout=patience)
+    roll_call = RollCall(job.train.engine.timeout_s)
     run = _prepare(job, device)
     done = 0
     if run.last:
@@ -99,14 +100,13 @@ def train_rank(job: Job) -> None:
     run.watch.start(done, job.train.steps)
     batches = run.data.batches(start=run.taken)
     for step in range(done + 1, job.train.steps + 1):
-        # ends with the names of the ranks that did not come, where a collective operation would only say that it waited
-        torch.distributed.monitored_barrier(roll_call, patience, wait_all_ranks=True)
-        losses, waited = _optimiser_step(run, batches, step)
-        if step % job.train.ema_every == 0:
-            run.average.update(full_weights(run.engine, job.train.engine.sharded))
-        run.watch.after_step(step, losses, waited, run.engine, run.average)
-        if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
-            run.checkpoints.save(run.engine, step, run.average, run.guard, run.taken)
+        with roll_call.step(step):
+            losses, waited = _optimiser_step(run, batches, step)
+            if step % job.train.ema_every == 0:
+                run.average.update(full_weights(run.engine, job.train.engine.sharded))
+            run.watch.after_step(step, losses, waited, run.engine, run.average)
+            if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
+                run.checkpoints.save(run.engine, step, run.average, run.guard, run.taken)
     run.watch.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()

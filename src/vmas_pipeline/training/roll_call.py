@@ -1,0 +1,57 @@
+"""Which rank did not come, where the others wait for it in vain."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch.distributed as dist
+
+AFTER_A_FAILURE_S = 15.0
+"""How long ranks wait for one another to find out who is missing."""
+
+
+class RankMissing(RuntimeError):
+    """A rank is gone or too slow; the message names it."""
+
+
+class RollCall:
+    """All ranks of a run meet before each step; made by all ranks at once.
+
+    A collective operation that waits in vain says only that it waited, and with NCCL not even that: so the ranks meet
+    over gloo, whose barrier names who is missing.
+
+    Args:
+        patience_s: how long a rank is waited for.
+    """
+
+    def __init__(self, patience_s: float):
+        self.patience_s = patience_s
+        self.group = dist.new_group(backend="gloo", timeout=timedelta(seconds=patience_s))
+
+    @contextmanager
+    def step(self, step: int) -> Iterator[None]:
+        """Wait for all ranks, then do a step; where the step's own communication fails, say who is missing.
+
+        Raises:
+            RankMissing: on rank 0 it names the ranks.
+        """
+        self._call(step, self.patience_s)
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, dist.DistError) or "gloo" in str(error):
+                self._call(step, min(self.patience_s, AFTER_A_FAILURE_S))
+            raise
+
+    def _call(self, step: int, seconds: float) -> None:
+        try:
+            dist.monitored_barrier(self.group, timedelta(seconds=seconds), wait_all_ranks=True)
+        except RuntimeError as error:
+            named = re.search(r"[Rr]anks? ([\d, ]+) failed to pass", str(error))
+            who = f"rank {named[1].strip(' ,')}" if named else f"a rank that rank {dist.get_rank()} waited for"
+            raise RankMissing(
+                f"{who} did not come to step {step} within {seconds:g} s: its process or node is gone, or it is slow "
+                "(see its output, and train.engine.timeout_s); start the run again and it goes on from its last "
+                "checkpoint"
+            ) from error
