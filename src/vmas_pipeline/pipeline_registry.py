@@ -25,4 +25,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.pipeline(),
         "registration": registration.pipeline(),
     }
-    return {**flow, "ablation": ablation.pipeline(), "__default__": sum(flow.values(), Pipeline([]))}
+    aside = {"ablation": ablation.pipeline(), "train_plan": train.plan_pipeline()}
+    return {**flow, **aside, "__default__": sum(flow.values(), Pipeline([]))}

@@ -25,7 +25,8 @@ def test_the_paper_trains_as_the_paper_did():
     assert paper.optimiser.name == "dadapt_adam" and paper.optimiser.learning_rate == 1.0
     assert paper.optimiser.warmup_steps == 4000
     assert paper.objective.codebook_weights is None
-    assert paper.ema_decay == 0.99
+    assert (paper.ema_decay, paper.ema_every) == (0.99, 10)
+    assert paper.engine.ranks * paper.engine.micro_batch == 192
 
 
 def test_deepspeeds_configuration_follows_ours():
@@ -35,6 +36,17 @@ def test_deepspeeds_configuration_follows_ours():
     assert derived["gradient_clipping"] == 1.0
     assert derived["zero_optimization"] == {"stage": 2}
     assert derived["bf16"] == {"enabled": True}
+
+
+def test_offloaded_states_are_told_to_deepspeed():
+    derived = EngineConfig(zero_stage=3, offload=True).deepspeed(clip=1.0)
+    assert derived["zero_optimization"] == {"stage": 3, "offload_optimizer": {"device": "cpu", "pin_memory": False}}
+
+
+@pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"offload": True}])
+def test_what_needs_a_zero_stage_is_refused_without_one(asked):
+    with pytest.raises(ValidationError, match=r"train\.engine\.zero_stage 0 has no (precision bf16|offload)"):
+        EngineConfig(zero_stage=0, **asked)
 
 
 def test_unknown_keys_are_refused():

@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
 from vmas_pipeline.training.launcher import TrainingFailed
-from vmas_pipeline.training.stage import train
+from vmas_pipeline.training.loop import Job
+from vmas_pipeline.training.stage import prepare, train
 
 SCRIPT = """
 import sys
@@ -123,3 +124,15 @@ def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config,
     config = small_config(optimiser=optimiser, engine=EngineConfig(processes=2, zero_stage=2))
     with pytest.raises(ValueError, match=r"dadapt_adam sums over the ranks of ZeRO on GPUs alone: set .*zero_stage"):
         train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+
+
+def test_several_machines_are_left_to_a_scheduler(features, codec, clip, small_config, tmp_path):
+    with pytest.raises(ValueError, match=r"train\.engine\.nodes is 4, .*train_plan"):
+        train(small_config(engine=EngineConfig(nodes=4)), clip, features, codec, tmp_path / "m", tmp_path / "c")
+
+
+def test_a_job_is_written_beside_its_checkpoints(features, codec, clip, small_config, tmp_path):
+    kept, file = prepare(small_config(), clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+    job = Job.read(file)
+    assert file.parent == kept.folder
+    assert (job.train, job.features, job.model) == (small_config(), features, tmp_path / "model")

@@ -19,7 +19,7 @@ from torch.nn import functional
 from vmas_pipeline.model.config import MusicDecoderConfig
 from vmas_pipeline.model.decoding import KeyValueCache
 from vmas_pipeline.model.generation import Progress, Sampler, generate
-from vmas_pipeline.model.pattern import delay, undelay
+from vmas_pipeline.model.pattern import delay
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
 
@@ -129,8 +129,9 @@ class MusicDecoder(nn.Module):
         """
         self.check_codes(codes)
         inputs = functional.pad(delay(codes, self.special), (1, -1), value=self.special)  # [B, K, S]
-        prepared = self.prepare(context, inputs.shape[2])
-        return undelay(self.run(inputs, prepared))
+        x = self.transform(inputs, self.prepare(context, inputs.shape[2]))
+        frames = codes.shape[2]
+        return torch.stack([output(x[:, k : k + frames]) for k, output in enumerate(self.outputs)], dim=1)
 
     def prepare(self, context: Tensor, steps: int) -> PreparedContext:
         """Project the context, once for every step. `context` as in `forward`; rows of zeros stay zero."""
@@ -152,6 +153,13 @@ class MusicDecoder(nn.Module):
         )
 
     def run(self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValueCache] | None = None) -> Tensor:
+        """`transform`, then the heads: logits [B, K, n, card] in the delay pattern."""
+        x = self.transform(inputs, context, caches)
+        return torch.stack([output(x) for output in self.outputs], dim=1)
+
+    def transform(
+        self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValueCache] | None = None
+    ) -> Tensor:
         """The transformer over the first n steps.
 
         Args:
@@ -160,7 +168,7 @@ class MusicDecoder(nn.Module):
             caches: one for each layer, empty; they keep the keys and values of these steps.
 
         Returns:
-            Logits [B, K, n, card] in the delay pattern.
+            [B, n, D], after the last norm.
         """
         steps = inputs.shape[2]
         x = sum(embedding(inputs[:, k]) for k, embedding in enumerate(self.embeddings))  # [B, n, D]
@@ -170,8 +178,7 @@ class MusicDecoder(nn.Module):
         for index, layer in enumerate(self.stack):
             cache = caches[index] if caches else None
             x = layer(x, context.keys_values[index], context.bias(index, steps), cache)
-        x = self.norm(x)
-        return torch.stack([output(x) for output in self.outputs], dim=1)
+        return self.norm(x)
 
     def generate(
         self,

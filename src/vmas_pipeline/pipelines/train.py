@@ -1,4 +1,4 @@
-"""train: shards -> the model folder, through torchrun and DeepSpeed."""
+"""train: shards -> the model folder, through torchrun and DeepSpeed. train_plan: what it takes, and the command."""
 
 from pathlib import Path
 
@@ -16,6 +16,35 @@ def train_model(
 
     train(config, clip, features, codec_model, model_folder, checkpoints_folder, active_logger().run_id)
     return model_folder
+
+
+def plan_training(
+    config: TrainConfig,
+    clip: ClipSpec,
+    features_folder: Path,
+    codec_folder: Path,
+    model_folder: Path,
+    checkpoints_folder: Path,
+) -> None:
+    from vmas_pipeline.training.plan import plan
+    from vmas_pipeline.training.stage import prepare
+
+    engine = config.engine
+    print("\n".join(plan(config, engine.ranks).lines(config, engine.ranks)))
+    if not any(features_folder.glob("train/*.tar")) or not codec_folder.is_dir():
+        print(f"no job is written: {features_folder} or {codec_folder} is not there yet")
+        return
+    _, job = prepare(config, clip, features_folder, codec_folder, model_folder, checkpoints_folder)
+    print(
+        f"on each of {engine.nodes} machines, which share {job.parent}:\n  torchrun --nnodes {engine.nodes} "
+        f"--nproc-per-node {engine.processes} --rdzv-backend c10d --rdzv-endpoint HOST:29500 "
+        f"-m vmas_pipeline.training.loop {job}"
+    )
+
+
+def plan_pipeline() -> Pipeline:
+    folders = ["features_folder", "codec_folder", "model_folder", "checkpoints_folder"]
+    return Pipeline([node(plan_training, ["params:train", "params:clip", *folders], None, name="plan_training")])
 
 
 def pipeline() -> Pipeline:

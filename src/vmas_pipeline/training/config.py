@@ -85,7 +85,9 @@ class EngineConfig:
     """How the work is laid out; the DeepSpeed configuration is derived from it."""
 
     processes: int = Field(default=1, ge=1)
-    """Ranks on this machine."""
+    """Ranks on each machine."""
+    nodes: int = Field(default=1, ge=1)
+    """Machines. With more than one, a scheduler starts the ranks: `kedro run --pipelines=train_plan` says how."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of each rank."""
     zero_stage: Literal[0, 1, 2, 3] = 1
@@ -106,6 +108,11 @@ class EngineConfig:
         for name, asked in (("offload", self.offload), ("precision bf16", self.precision == "bf16")):
             if asked and self.zero_stage == 0:
                 raise ValueError(f"train.engine.zero_stage 0 has no {name}: choose 1, 2 or 3")
+
+    @property
+    def ranks(self) -> int:
+        """On all machines."""
+        return self.processes * self.nodes
 
     @property
     def sharded(self) -> bool:

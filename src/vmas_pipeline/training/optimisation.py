@@ -55,7 +55,7 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = F
         from prodigyopt import Prodigy
 
         return Prodigy(groups, lr=config.learning_rate, betas=config.betas, fsdp_in_use=sharded)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
 def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -45,27 +44,49 @@ def train(
         ValueError: settings that do not fit each other or the data.
         TrainingFailed: a process of the training failed.
     """
-    _check(config, clip, codec)
-    kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
-    kept.begin(config.resume)
-    with tempfile.TemporaryDirectory() as folder:
-        job = Job(
-            train=config,
-            clip=clip,
-            features=features.resolve(),
-            codec=codec.resolve(),
-            model=out.resolve(),
-            checkpoints=kept.folder.resolve(),
-            result=Path(folder) / "result.json",
-            run_id=run_id,
+    if config.engine.nodes > 1:
+        raise ValueError(
+            f"train.engine.nodes is {config.engine.nodes}, and only this machine's ranks can be started here: "
+            "`kedro run --pipelines=train_plan` writes the job and says how to start it"
         )
-        job.write(Path(folder) / "job.json")
-        launch(Path(folder) / "job.json", config.engine)
-        figures = json.loads(job.result.read_text())
+    kept, job = prepare(config, clip, features, codec, out, checkpoints, run_id)
+    launch(job, config.engine)
+    figures = json.loads(Job.read(job).result.read_text())
     kept.finish()
     for step in kept.steps():
         shutil.rmtree(kept.folder / f"step-{step:08d}")
     return figures
+
+
+def prepare(
+    config: TrainConfig,
+    clip: ClipSpec,
+    features: Path,
+    codec: Path,
+    out: Path,
+    checkpoints: Path,
+    run_id: str | None = None,
+) -> tuple[Checkpoints, Path]:
+    """Check a training's settings, make way for it, and write its job; the arguments are those of `train`.
+
+    Returns:
+        The run's checkpoints, and the file of the job, which lies beside them.
+    """
+    _check(config, clip, codec)
+    kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
+    kept.begin(config.resume)
+    job = Job(
+        train=config,
+        clip=clip,
+        features=features.resolve(),
+        codec=codec.resolve(),
+        model=out.resolve(),
+        checkpoints=kept.folder.resolve(),
+        result=kept.folder.resolve() / "result.json",
+        run_id=run_id,
+    )
+    job.write(kept.folder / "job.json")
+    return kept, kept.folder / "job.json"
 
 
 def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
@@ -74,7 +95,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
 
     check_files(config.model)
     engine = config.engine
-    if config.optimiser.adaptive and engine.processes > 1 and engine.zero_stage and not torch.cuda.is_available():
+    if config.optimiser.adaptive and engine.ranks > 1 and engine.zero_stage and not torch.cuda.is_available():
         raise ValueError(
             f"train.optimiser.name {config.optimiser.name} sums over the ranks of ZeRO on GPUs alone: set "
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"

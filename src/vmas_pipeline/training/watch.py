@@ -82,7 +82,7 @@ class Watch:
     def _log(self, step: int, group: dict[str, Any]) -> None:
         elapsed, now = time.perf_counter() - self.since, time.perf_counter()
         engine = self.config.engine
-        clips = len(self.window) * engine.micro_batch * engine.accumulation * engine.processes
+        clips = len(self.window) * engine.micro_batch * engine.accumulation * engine.ranks
         means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
         self.bar.set_postfix(loss=f"{means['total']:.3f}", cb0=f"{means['codebook_0']:.3f}")
         if self.logger:
