@@ -4,9 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from vmas_pipeline.training.checkpoints import CONTENTS, Checkpoints, contents, run_key, what_is_damaged
+from vmas_pipeline.training.checkpoints import (
+    CONTENTS,
+    BestWeights,
+    Checkpoints,
+    contents,
+    run_key,
+    what_is_damaged,
+)
 from vmas_pipeline.training.config import WatchConfig
+from vmas_pipeline.training.optimisation import MovingAverage
 
 
 def test_a_run_is_known_by_its_settings_and_its_data(features, small_config, tmp_path):
@@ -82,3 +91,14 @@ def test_what_was_being_written_when_a_run_ended_is_cleared_away(tmp_path):
     (tmp_path / "step-00000004.partial").mkdir()
     Checkpoints(tmp_path, kept=2).begin(resume=True)
     assert not (tmp_path / "step-00000004.partial").exists()
+
+
+def test_the_best_weights_are_those_of_the_lowest_figure_also_after_a_restart(tmp_path):
+    best = BestWeights(tmp_path)
+    for step, value in ((10, 3.0), (20, 2.0), (30, 2.5)):
+        best.offer(value, step, MovingAverage([("a", torch.full((2,), float(step)))], decay=0.9))
+    again = BestWeights(tmp_path)
+    assert (again.value, again.step) == (2.0, 20)
+    assert torch.equal(again.weights()["a"], torch.full((2,), 20.0))
+    again.offer(2.2, 40, MovingAverage([("a", torch.zeros(2))], decay=0.9))
+    assert BestWeights(tmp_path).step == 20

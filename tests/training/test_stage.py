@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig, WatchConfig
 from vmas_pipeline.training.launcher import TrainingFailed
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.stage import prepare, train
@@ -124,6 +124,19 @@ def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config,
     config = small_config(optimiser=optimiser, engine=EngineConfig(processes=2, zero_stage=2))
     with pytest.raises(ValueError, match=r"dadapt_adam sums over the ranks of ZeRO on GPUs alone: set .*zero_stage"):
         train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+
+
+def test_a_run_that_only_gets_worse_ends_early_with_its_best_weights(features, codec, clip, small_config, tmp_path):
+    watch = WatchConfig(validate_every=2, validation_clips=4, patience=3, checkpoint_every=50, sample_clips=0)
+    optimiser = OptimiserConfig(
+        learning_rate=0.3, warmup_steps=0, clip=0.0
+    )  # far too high: 4 clips say nothing of others
+    config = small_config(steps=400, watch=watch, optimiser=optimiser, keep="best", ema_decay=0.0)
+    train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+    best = next((tmp_path / "checkpoints").glob("*/best.safetensors"))
+    weights, model = load_file(best), load_file(tmp_path / "model" / "model.safetensors")
+    assert all((model[name] == value).all() for name, value in weights.items())
+    assert Generator.load(tmp_path / "model").training["step"] < 400 - 3 * 2
 
 
 def test_several_machines_are_left_to_a_scheduler(features, codec, clip, small_config, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import zlib
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from vmas_pipeline.training.config import TrainConfig
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 FINISHED = "finished"
 AVERAGE = "average.safetensors"
+BEST = "best.safetensors"
 CONTENTS = "contents.json"
 
 # What may change between a run and its continuation without changing what is learnt.
-_IRRELEVANT = ("resume", "watch", "sampling", "divergence")
+_IRRELEVANT = ("resume", "watch", "sampling", "divergence", "keep")
 
 
 def run_key(config: TrainConfig, features: Path) -> str:
@@ -159,11 +161,33 @@ class Checkpoints:
         except OSError as error:
             raise ValueError(f"checkpoints cannot be written to {self.folder} ({error.strerror})") from error
         for leftover in self.folder.glob("*.partial"):
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     def finish(self) -> None:
         """Mark the run as finished: the next one of the same settings starts anew."""
         (self.folder / FINISHED).touch()
+
+
+class BestWeights:
+    """The averaged weights of the best validation so far, in a file beside the checkpoints; rank 0's."""
+
+    def __init__(self, folder: Path):
+        self.file = folder / BEST
+        self.value, self.step = math.inf, 0
+        if self.file.exists():
+            with safe_open(self.file, "pt") as file:
+                self.value, self.step = float(file.metadata()["value"]), int(file.metadata()["step"])
+
+    def offer(self, value: float, step: int, average: MovingAverage) -> None:
+        """Keep the weights of this step if their figure is lower than that of all before."""
+        if value < self.value:
+            self.value, self.step = value, step
+            partial = self.file.with_suffix(".partial")
+            save_file(average.average, partial, metadata={"value": repr(value), "step": str(step)})
+            partial.rename(self.file)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return load_file(self.file)
 
 
 def contents(folder: Path) -> dict[str, list[int]]:

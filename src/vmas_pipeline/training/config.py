@@ -161,6 +161,10 @@ class WatchConfig:
     log_every: int = Field(default=10, ge=1)
     validate_every: int = Field(default=100, ge=1)
     validation_clips: int = Field(default=64, ge=2)
+    best_by: Literal["beat_frames", "codebook_0"] = "beat_frames"
+    """Validation figure, in nats, by which the best weights are known."""
+    patience: int | None = Field(default=None, ge=1)
+    """Validations without a better one after which the run ends; null trains all steps."""
     sample_every: int = Field(default=200, ge=1)
     sample_clips: int = Field(default=2, ge=0)
     checkpoint_every: int = Field(default=100, ge=1)
@@ -185,6 +189,8 @@ class TrainConfig:
     """Of the moving average of the weights, which is what generates."""
     ema_every: int = Field(default=1, ge=1)
     """Optimiser steps from one update of the average to the next."""
+    keep: Literal["last", "best"] = "last"
+    """Which averaged weights become the model: those of the last step, or those of the best validation."""
     shuffle_buffer: int = Field(default=256, ge=1)
     """Clips held for shuffling."""
     seed: int = Field(default=0, ge=0)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.training.checkpoints import Checkpoints
+from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, TrainingData
 from vmas_pipeline.training.divergence import LossGuard
@@ -107,6 +107,8 @@ def train_rank(job: Job) -> None:
             run.watch.after_step(step, losses, waited, run.engine, run.average)
             if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
                 run.checkpoints.save(run.engine, step, run.average, run.guard, run.taken)
+            if run.watch.has_enough(step):
+                break
     run.watch.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
@@ -150,7 +152,9 @@ def _prepare(job: Job, device: torch.device) -> Run:
             ranks=ranks,
         ),
         guard=LossGuard(config.divergence),
-        watch=Watch(config, job.clip, codec, job.features, job.run_id if rank == 0 else None, rank),
+        watch=Watch(
+            config, job.clip, codec, job.features, job.run_id if rank == 0 else None, rank, BestWeights(job.checkpoints)
+        ),
         device=device,
     )
 

@@ -2,10 +2,13 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import AudioCodec
@@ -14,6 +17,7 @@ from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
+from vmas_pipeline.training.checkpoints import BestWeights
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import held_out_batches
 from vmas_pipeline.training.objective import Losses, validation_figures
@@ -32,10 +36,18 @@ class Watch:
         clip, codec, features: what samples and validation are made from.
         run_id: the MLflow run; None logs to none.
         rank: this process.
+        best: takes the weights of the best validation.
     """
 
     def __init__(
-        self, config: TrainConfig, clip: ClipSpec, codec: AudioCodec, features: Path, run_id: str | None, rank: int
+        self,
+        config: TrainConfig,
+        clip: ClipSpec,
+        codec: AudioCodec,
+        features: Path,
+        run_id: str | None,
+        rank: int,
+        best: BestWeights,
     ):
         self.config, self.clip, self.codec, self.rank = config, clip, codec, rank
         self.logger = RunLogger(run_id) if run_id else None
@@ -45,9 +57,11 @@ class Watch:
         self.validation: dict[str, float] = {}
         self.since = time.perf_counter()
         self.averaged: VMAs | None = None
+        self.best = best
 
     def start(self, done: int, steps: int) -> None:
         """Show the bar, at the step where the run goes on."""
+        self.step = done
         if self.rank == 0 and done:
             tqdm.write(f"training goes on from the checkpoint of step {done} of {steps}")
         self.bar = tqdm(total=steps, initial=done, desc="train", unit="step", disable=self.rank != 0, mininterval=2)
@@ -56,6 +70,7 @@ class Watch:
         self, step: int, losses: Losses, waited: float, engine: "DeepSpeedEngine", average: MovingAverage
     ) -> None:
         """Take in a step, and log, validate or sample where one of them is due."""
+        self.step = step
         if self.rank != 0:
             return
         figures = {name: float(value.detach()) for name, value in vars(losses).items()}
@@ -70,12 +85,26 @@ class Watch:
         if step % watch.sample_every == 0 or last:
             self._sample(step, average)
 
+    def has_enough(self, step: int) -> bool:
+        """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
+        watch = self.config.watch
+        if watch.patience is None or step % watch.validate_every:
+            return False
+        enough = [self.rank == 0 and step - self.best.step >= watch.patience * watch.validate_every]
+        torch.distributed.broadcast_object_list(enough, src=0)
+        if enough[0] and self.rank == 0:
+            tqdm.write(f"no validation was better since step {self.best.step}: training ends at step {step}")
+        return enough[0]
+
     def finish(self, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]) -> None:
         """Write the model folder, with the averaged weights, and the last validation's figures."""
         self.bar.close()
         if self.rank != 0:
             return
-        Generator(self._averaged(average), self.codec, self.clip, self.config.sampling, provenance).save(folder)
+        best = self.config.keep == "best" and self.best.file.exists()
+        model = self._averaged(self.best.weights() if best else average.average)
+        provenance = {**provenance, "step": self.best.step if best else self.step}
+        Generator(model, self.codec, self.clip, self.config.sampling, provenance).save(folder)
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_text(json.dumps(self.validation, indent=2) + "\n")
 
@@ -92,7 +121,8 @@ class Watch:
     def _validate(self, step: int, average: MovingAverage) -> None:
         if not self.held_out:
             return
-        self.validation = validation_figures(self._averaged(average), self.held_out)
+        self.validation = validation_figures(self._averaged(average.average), self.held_out)
+        self.best.offer(self.validation[self.config.watch.best_by], step, average)
         if self.logger:
             self.logger.metrics({"validation": self.validation}, step)
 
@@ -100,18 +130,18 @@ class Watch:
         clips = self.config.watch.sample_clips
         if not (self.logger and self.held_out and clips):
             return
-        generator = Generator(self._averaged(average), self.codec, self.clip, self.config.sampling)
+        generator = Generator(self._averaged(average.average), self.codec, self.clip, self.config.sampling)
         frames = self.held_out[0].frames[:clips].numpy()
         for index, waveform in enumerate(generator.generate_from_frames(frames, seed=self.config.seed)):
             name = f"sample_{index}"
             self.logger.audio(name, waveform, self.codec.sample_rate, step)
             self.logger.figure(f"{name}_spectrogram", spectrogram(waveform, self.codec.sample_rate), step)
 
-    def _averaged(self, average: MovingAverage) -> VMAs:
-        """A model of its own, made once, with the averaged weights of now."""
+    def _averaged(self, weights: Mapping[str, Tensor]) -> VMAs:
+        """A model of its own, made once, with the averaged weights given."""
         if self.averaged is None:
             self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).eval()
-        self.averaged.load_state_dict(average.average, strict=False)  # the code vectors are there already
+        self.averaged.load_state_dict(weights, strict=False)  # the code vectors are there already
         return self.averaged
 
 
