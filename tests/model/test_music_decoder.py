@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vmas_pipeline.model.config import vmas_paper
-from vmas_pipeline.model.music_decoder import MusicDecoder, TimeBias
+from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 
 OPTIONS = {"context_positions": True, "context_time_bias": True, "time_aligned_path": True}
@@ -79,13 +79,6 @@ def test_interpolation_is_exact_at_the_centres_of_context_steps():
     assert aligned[0, [1, 4, 7], 0].tolist() == pytest.approx([0, 10, 20])
     assert aligned[0, [0, 8], 0].tolist() == pytest.approx([0, 20])
     assert aligned[0, 2, 0] == pytest.approx(10 / 3)
-
-
-def test_time_bias_falls_with_distance_at_first_and_is_flat_beyond_its_reach():
-    bias = TimeBias(heads=2, reach=4)
-    values = bias(torch.tensor([[0.0, 0.5, 2.0, -2.0, 4.0, 100.0]]))  # [h, 1, 6]
-    assert values[0, 0].tolist() == pytest.approx([0, -0.5, -2, -2, -4, -4])
-    assert values[1, 0].tolist() == pytest.approx([0, -0.25, -1, -1, -2, -2])
 
 
 def test_the_papers_decoder_has_the_size_of_musicgen_medium():

@@ -15,7 +15,8 @@ from vmas_pipeline.model.decoding import KeyValueCache, StepDecoder
 from vmas_pipeline.model.kernels import decoder_head, decoder_layer
 
 if TYPE_CHECKING:
-    from vmas_pipeline.model.music_decoder import DecoderLayer, MusicDecoder, PreparedContext
+    from vmas_pipeline.model.decoder_layer import DecoderLayer
+    from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 ROWS_A_THREAD = 4
 """Fewer are not worth another thread: each reads all weights."""

@@ -20,7 +20,8 @@ from torch.nn import functional
 from vmas_pipeline.model.positions import sinusoidal_positions
 
 if TYPE_CHECKING:
-    from vmas_pipeline.model.music_decoder import DecoderLayer, MusicDecoder, PreparedContext
+    from vmas_pipeline.model.decoder_layer import DecoderLayer
+    from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 
 class KeyValueCache:
