@@ -135,12 +135,8 @@ def _ours(sizes: Sizes) -> MusicDecoder:
 
 def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
     """audiocraft's own generation; its conditioner gives the context as it is, and zeros for the unconditioned half."""
-    from audiocraft.models.lm import LMModel
-    from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
     from audiocraft.modules.conditioners import ConditionFuser, ConditioningAttributes, ConditioningProvider
-    from audiocraft.modules.transformer import set_efficient_attention_backend
-
-    set_efficient_attention_backend("torch")
+    from peers import audiocraft_lm
 
     class Given(ConditioningProvider):
         def tokenize(self, inputs: list) -> dict:
@@ -157,11 +153,7 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
             return input, conditions["description"][0] if conditions else context
 
     fuser = AlwaysFused({"cross": [], "sum": [], "prepend": [], "input_interpolate": []})
-    model = LMModel(
-        DelayedPatternProvider(n_q=CODEBOOKS), Given({}), fuser, n_q=CODEBOOKS, card=sizes.card, dim=sizes.width,
-        num_heads=sizes.heads, num_layers=sizes.layers, norm_first=True, causal=True, cross_attention=True,
-        bias_proj=False, bias_ff=False, bias_attn=False, activation="gelu", dropout=0.0, memory_efficient=True,
-    ).to(context).eval()  # fmt: skip
+    model = audiocraft_lm(sizes, Given({}), fuser).to(context).eval()
     decoder.load_musicgen(model.state_dict())
     guided = [ConditioningAttributes(text={"description": "x"})] * sizes.batch if sizes.guidance != 1 else []
     return lambda: model.generate(

@@ -11,10 +11,9 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from audiocraft.models.lm import LMModel, LMOutput
-from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+from audiocraft.models.lm import LMOutput
 from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider
-from audiocraft.modules.transformer import set_efficient_attention_backend
+from peers import CODEBOOKS, audiocraft_lm
 from timing import fastest, print_line
 from torch import Tensor
 from torch.nn import functional
@@ -23,8 +22,6 @@ from vmas_pipeline.model.losses import beat_weighted_cross_entropy
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.training.config import OptimiserConfig
 from vmas_pipeline.training.optimisation import build_optimiser
-
-CODEBOOKS = 4
 
 
 def main() -> None:
@@ -37,7 +34,8 @@ def main() -> None:
     torch.manual_seed(0)
     codes = torch.randint(0, options.card, (options.batch, CODEBOOKS, options.frames))
     context = torch.randn(options.batch, options.context, options.width)
-    theirs = _audiocraft(options, context)
+    fuser = ConditionFuser({"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []})
+    theirs = audiocraft_lm(options, ConditioningProvider({}), fuser)
     ours = MusicDecoder(width=options.width, layers=options.layers, heads=options.heads, card=options.card)
     ours.load_musicgen(theirs.state_dict())
     weights = torch.ones(options.batch, options.frames)
@@ -54,12 +52,11 @@ def main() -> None:
 
     output = their_output()
     torch.testing.assert_close(ours(codes, context)[output.mask], output.logits[output.mask], atol=1e-4, rtol=1e-4)
-    with torch.inference_mode(False):
-        runs = {
-            "ours": _step(build_optimiser(ours, OptimiserConfig(learning_rate=1e-5)), our_loss),
-            "audiocraft": _step(torch.optim.AdamW(theirs.parameters(), lr=1e-5), their_loss),
-        }
-        seconds = fastest(runs, options.repeats)
+    runs = {
+        "ours": _step(build_optimiser(ours, OptimiserConfig(learning_rate=1e-5)), our_loss),
+        "audiocraft": _step(torch.optim.AdamW(theirs.parameters(), lr=1e-5), their_loss),
+    }
+    seconds = fastest(runs, options.repeats)
     print_line(
         name="train: CPU seconds a step against audiocraft's LMModel",
         ours=seconds["ours"],
@@ -77,17 +74,6 @@ def _step(optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Calla
         optimiser.step()
 
     return step
-
-
-def _audiocraft(options: argparse.Namespace, context: Tensor) -> LMModel:
-    set_efficient_attention_backend("torch")
-    fuser = ConditionFuser({"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []})
-    return LMModel(
-        DelayedPatternProvider(n_q=CODEBOOKS), ConditioningProvider({}), fuser, n_q=CODEBOOKS, card=options.card,
-        dim=options.width, num_heads=options.heads, num_layers=options.layers, norm_first=True, causal=True,
-        cross_attention=True, bias_proj=False, bias_ff=False, bias_attn=False, activation="gelu", dropout=0.0,
-        memory_efficient=True,
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

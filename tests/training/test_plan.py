@@ -8,14 +8,14 @@ from vmas_pipeline.training.plan import plan
 PAPER = TrainConfig(
     model=ModelConfig(size="vmas_paper"),
     optimiser=OptimiserConfig(name="adamw"),
-    engine=EngineConfig(processes=8, zero_stage=2, precision="bf16", micro_batch=6),
+    engine=EngineConfig(processes=8, nodes=4, zero_stage=2, precision="bf16", micro_batch=6),
     steps=100,
 )
 
 
 @pytest.fixture(scope="module")
 def paper():
-    return plan(PAPER, ranks=32)
+    return plan(PAPER)
 
 
 def test_parameters_are_those_of_the_model(paper):
@@ -37,12 +37,12 @@ def test_a_clip_costs_six_operations_a_weight_and_token_and_the_encoder(paper):
 
 
 def test_offloaded_states_are_not_on_the_gpu():
-    offloaded = plan(replace(PAPER, engine=replace(PAPER.engine, offload=True)), ranks=1)
+    offloaded = plan(replace(PAPER, engine=replace(PAPER.engine, processes=1, nodes=1, offload=True)))
     weights = sum(offloaded.parameters.values())
     assert offloaded.memory[2] / weights == pytest.approx(4)
 
 
 def test_the_plan_reads_as_lines(paper):
-    text = "\n".join(paper.lines(PAPER, 32))
+    text = "\n".join(paper.lines(PAPER))
     assert "192 clips on 32 ranks" in text
     assert "stage 2 4.6" in text

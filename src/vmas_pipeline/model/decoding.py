@@ -62,7 +62,7 @@ class StepDecoder(ABC):
     """A music decoder under a context, from its first step on; see `step_decoder` for the arguments."""
 
     def __init__(self, decoder: "MusicDecoder", context: "PreparedContext", steps: int):
-        self.decoder, self.context, self.steps, self.done = decoder, context, steps, 0
+        self.decoder, self.context, self.done = decoder, context, 0
         self.rows, self.heads = len(context.keys_values[0][0]), decoder.stack[0].self_attention.heads
         weight = decoder.norm.weight
         self.table = torch.cat(

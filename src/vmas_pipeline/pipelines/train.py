@@ -30,7 +30,7 @@ def plan_training(
     from vmas_pipeline.training.stage import prepare
 
     engine = config.engine
-    print("\n".join(plan(config, engine.ranks).lines(config, engine.ranks)))
+    print("\n".join(plan(config).lines(config)))
     if not any(features_folder.glob("train/*.tar")) or not codec_folder.is_dir():
         print(f"no job is written: {features_folder} or {codec_folder} is not there yet")
         return

@@ -164,8 +164,10 @@ class Checkpoints:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     def finish(self) -> None:
-        """Mark the run as finished: the next one of the same settings starts anew."""
+        """Mark the run as finished, so that the next one starts anew, and let its checkpoints go."""
         (self.folder / FINISHED).touch()
+        for step in self.steps():
+            shutil.rmtree(self.folder / self._name(step))
 
 
 class BestWeights:

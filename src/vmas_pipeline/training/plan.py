@@ -23,14 +23,13 @@ class Plan:
     """Of the video encoder, the music decoder and the heads."""
     memory: dict[int, float]
     """Bytes a rank of weights, gradients and optimiser states under each ZeRO stage; activations come on top."""
-    average: float
-    """Bytes of the moving average, on rank 0."""
     clip_flop: float
     """Floating-point operations of a clip, forward and backward, the latter taken as twice the former."""
     clips_a_step: int
 
-    def lines(self, config: TrainConfig, ranks: int) -> list[str]:
+    def lines(self, config: TrainConfig) -> list[str]:
         """The plan as a person reads it."""
+        ranks = config.engine.ranks
         total, step = sum(self.parameters.values()), self.clip_flop * self.clips_a_step
         hours = config.steps * step / (ranks * H100_FLOP_A_SECOND) / 3600
         parts = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in self.parameters.items())
@@ -40,14 +39,14 @@ class Plan:
             f"a step: {self.clips_a_step} clips on {ranks} ranks, {step / 1e12:.3g} TFLOP; {config.steps} steps see "
             f"{self.clips_a_step * config.steps} clips",
             f"GB a rank for weights, gradients and {config.optimiser.name}'s states in {config.engine.precision}: "
-            f"{stages}; chosen is stage {config.engine.zero_stage}. Rank 0 keeps {self.average / GIGA:.1f} more "
+            f"{stages}; chosen is stage {config.engine.zero_stage}. Rank 0 keeps {4 * total / GIGA:.1f} more "
             "for the moving average; activations come on top",
             f"time at 40 % of an H100's bf16 rate: {hours:.1f} h (reckoned, not measured)",
         ]
 
 
-def plan(config: TrainConfig, ranks: int) -> Plan:
-    """Reckon a training on a number of ranks.
+def plan(config: TrainConfig) -> Plan:
+    """Reckon a training.
 
     Raises:
         ValueError: a model that cannot be built.
@@ -66,15 +65,15 @@ def plan(config: TrainConfig, ranks: int) -> Plan:
     engine = config.engine
     return Plan(
         parameters=parameters,
-        memory={stage: total * _bytes_a_weight(config, stage, ranks) for stage in (0, 1, 2, 3)},
-        average=4.0 * total,
+        memory={stage: total * _bytes_a_weight(config, stage) for stage in (0, 1, 2, 3)},
         clip_flop=3 * counter.get_total_flops(),
-        clips_a_step=engine.micro_batch * engine.accumulation * ranks,
+        clips_a_step=engine.micro_batch * engine.accumulation * engine.ranks,
     )
 
 
-def _bytes_a_weight(config: TrainConfig, stage: int, ranks: int) -> float:
+def _bytes_a_weight(config: TrainConfig, stage: int) -> float:
     """Weights and gradients in the precision of the pass, master weights and states in float32, each shared or not."""
+    ranks = config.engine.ranks
     width = 2 if config.engine.precision == "bf16" else 4
     master = 4 if config.engine.precision == "bf16" or stage else 0
     states = (4 * STATES[config.optimiser.name] + master) / (ranks if stage >= 1 else 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vmas_pipeline.model.image_encoder import ImageEncoder
+from vmas_pipeline.model.video_encoder import VideoEncoder
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.model.weights import Loaded
 from vmas_pipeline.training.config import ModelConfig
@@ -43,7 +43,7 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
 
 def _encoder_loader(model: VMAs) -> Callable[[dict[str, Tensor]], Loaded]:
     encoder = model.video_encoder
-    return encoder.load_clip if isinstance(encoder, ImageEncoder) else encoder.load_hiera
+    return encoder.load_hiera if isinstance(encoder, VideoEncoder) else encoder.load_clip
 
 
 def check_files(config: ModelConfig) -> None:

@@ -1,7 +1,6 @@
 """The training stage: what the pipeline calls."""
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -53,8 +52,6 @@ def train(
     launch(job, config.engine)
     figures = json.loads(Job.read(job).result.read_text())
     kept.finish()
-    for step in kept.steps():
-        shutil.rmtree(kept.folder / f"step-{step:08d}")
     return figures
 
 
