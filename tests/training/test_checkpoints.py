@@ -22,6 +22,7 @@ def test_a_run_is_known_by_its_settings_and_its_data(features, small_config, tmp
     config = small_config()
     key = run_key(config, features)
     assert key == run_key(replace(config, resume=False, watch=WatchConfig()), features)
+    assert key == run_key(replace(config, engine=replace(config.engine, timeout_s=7200)), features)
     assert key != run_key(replace(config, seed=1), features)
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "index.parquet").write_bytes(b"other clips")

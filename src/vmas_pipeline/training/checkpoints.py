@@ -40,6 +40,7 @@ def run_key(config: TrainConfig, features: Path) -> str:
     Only the same settings on the same data continue a run; anything else starts one in another folder.
     """
     settings = {name: value for name, value in asdict(config).items() if name not in _IRRELEVANT}
+    del settings["engine"]["timeout_s"]  # waiting longer is what the message about a missing rank may lead to
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for index in sorted((features / "train").glob("*.parquet")):
         digest.update(index.read_bytes())
