@@ -4,6 +4,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig, WatchConfig
-from vmas_pipeline.training.launcher import TrainingFailed
+from vmas_pipeline.training.launcher import TrainingFailed, launch
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.stage import prepare, train
 
@@ -101,6 +102,22 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     unbroken, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("unbroken", "resumed"))
     assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
     assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 90
+
+
+def test_a_run_goes_on_from_a_checkpoint_after_its_first_validation_to_the_same_weights(
+    features, codec, clip, small_config, tmp_path
+):
+    watch = WatchConfig(validate_every=4, validation_clips=4, checkpoint_every=3, checkpoints_kept=9)
+    config = small_config(steps=20, watch=watch, engine=EngineConfig(processes=2, micro_batch=2))
+    kept, job = prepare(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+    launch(job, config.engine)
+    unbroken = load_file(tmp_path / "model" / "model.safetensors")
+    for step in kept.steps():
+        if step > 9:
+            shutil.rmtree(kept.folder / f"step-{step:08d}")
+    launch(job, config.engine)
+    resumed = load_file(tmp_path / "model" / "model.safetensors")
+    assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
 
 
 def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):

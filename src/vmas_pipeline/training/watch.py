@@ -80,10 +80,11 @@ class Watch:
         watch, last = self.config.watch, step == self.config.steps
         if step % watch.log_every == 0 or last:
             self._log(step, engine.optimizer.param_groups[0])
-        if step % watch.validate_every == 0 or last:
-            self._validate(step, average)
-        if step % watch.sample_every == 0 or last:
-            self._sample(step, average)
+        with torch.random.fork_rng():  # looking must not change what the training draws next
+            if step % watch.validate_every == 0 or last:
+                self._validate(step, average)
+            if step % watch.sample_every == 0 or last:
+                self._sample(step, average)
 
     def has_enough(self, step: int) -> bool:
         """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
