@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from vmas_pipeline.training.checkpoints import (
     CONTENTS,
@@ -14,7 +15,7 @@ from vmas_pipeline.training.checkpoints import (
     run_key,
     what_is_damaged,
 )
-from vmas_pipeline.training.config import WatchConfig
+from vmas_pipeline.training.config import TrainConfig, WatchConfig
 from vmas_pipeline.training.optimisation import MovingAverage
 
 
@@ -27,6 +28,11 @@ def test_a_run_is_known_by_its_settings_and_its_data(features, small_config, tmp
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "index.parquet").write_bytes(b"other clips")
     assert key != run_key(config, tmp_path)
+
+
+def test_a_run_is_known_again_from_its_job(features, small_config):
+    config, adapter = small_config(), TypeAdapter(TrainConfig)
+    assert run_key(adapter.validate_json(adapter.dump_json(config)), features) == run_key(config, features)
 
 
 def test_an_unfinished_run_is_kept_and_a_finished_one_makes_way(tmp_path):

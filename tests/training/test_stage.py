@@ -99,6 +99,7 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     assert steps(tmp_path / "two") == kept[:1]
 
     train(config, clip, features, codec, tmp_path / "resumed", tmp_path / "two")
+    assert f"goes on from the checkpoint of step {int(kept[0][5:])} of 90" in capfd.readouterr().out
     unbroken, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("unbroken", "resumed"))
     assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
     assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 90

@@ -100,7 +100,7 @@ class EngineConfig:
     """Clips a rank takes at once."""
     accumulation: int = Field(default=1, ge=1)
     """Micro-batches that make one optimiser step."""
-    timeout_s: float = Field(default=1800, gt=0)
+    timeout_s: float = Field(default=1800.0, gt=0)
     """How long ranks wait for one that has not come to the next step; then the run ends and names it. Longer than
     validation and samples take, which rank 0 makes alone."""
 
