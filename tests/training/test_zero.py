@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, OptimiserConfig, TrainConfig
-from vmas_pipeline.training.data import TrainingData
+from vmas_pipeline.training.data import Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.objective import batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
@@ -21,6 +21,7 @@ STEPS = 20
 OBJECTIVE = ObjectiveConfig(contrastive_weight=0.0, condition_dropout=0.0)
 ADAMW = OptimiserConfig(warmup_steps=2)
 DADAPT = OptimiserConfig(name="dadapt_adam", learning_rate=1.0, warmup_steps=2)
+PRODIGY = OptimiserConfig(name="prodigy", learning_rate=1.0, warmup_steps=2)
 
 
 def engine(**changes) -> EngineConfig:
@@ -44,22 +45,70 @@ def config(small_config) -> TrainConfig:
     return small_config(objective=OBJECTIVE, steps=STEPS, ema_decay=0.9)
 
 
-@pytest.fixture(scope="module")
-def runs(config, features, codec, clip, tmp_path_factory) -> dict[str, dict]:
-    """All of RUNS by two ranks, in one launch."""
-    folder = tmp_path_factory.mktemp("runs")
-    jobs = {
-        name: Job(
-            train=replace(config, optimiser=optimiser, engine=layout), clip=clip, features=features, codec=codec,
-            model=folder / "model", checkpoints=folder / name, result=folder / "result.json",
-        )
-        for name, (optimiser, layout) in RUNS.items()
-    }  # fmt: skip
-    (folder / "jobs.json").write_bytes(TypeAdapter(dict[str, Job]).dump_json(jobs))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+BROKEN_OFF = {
+    **{f"zero {stage}": (ADAMW, engine(zero_stage=stage)) for stage in (0, 1, 2, 3)},
+    "zero 2, bf16": (ADAMW, engine(zero_stage=2, precision="bf16")),
+    "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
+    "d-adaptation, zero 2": (DADAPT, engine(zero_stage=2)),
+    "prodigy, zero 0": (PRODIGY, engine(zero_stage=0)),
+}
+"""Runs that end in the middle, with a checkpoint."""
+
+ON_TWO_RANKS = {
+    "zero 0": engine(zero_stage=3),
+    "zero 1": engine(zero_stage=2),
+    "zero 2": engine(zero_stage=0),
+    "zero 3": engine(zero_stage=1, micro_batch=1, accumulation=2),
+    "zero 2, bf16": engine(zero_stage=3, precision="bf16"),
+    "d-adaptation, zero 2": engine(zero_stage=3),
+}
+ON_ONE_RANK = {
+    "zero 1": engine(processes=1, micro_batch=4, zero_stage=2),
+    "zero 3": engine(processes=1, micro_batch=4, zero_stage=0),
+    "d-adaptation, zero 0": engine(processes=1, micro_batch=2, accumulation=2, zero_stage=0),
+    "prodigy, zero 0": engine(processes=1, micro_batch=4, zero_stage=0),
+}
+"""How some of them go on."""
+
+
+def launch(jobs: dict[str, tuple[Job, int]], ranks: int, folder: Path) -> dict[str, dict]:
+    """Jobs one after the other, each until a step, by some ranks in one launch."""
+    folder.mkdir()
+    (folder / "jobs.json").write_bytes(TypeAdapter(dict[str, tuple[Job, int]]).dump_json(jobs))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     script = Path(__file__).with_name("ranks.py")
-    subprocess.run([*command, str(script), str(folder / "jobs.json"), str(folder / "out.pt")], check=True, timeout=240)
+    subprocess.run([*command, str(script), str(folder / "jobs.json"), str(folder / "out.pt")], check=True, timeout=280)
     return torch.load(folder / "out.pt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def results(config, features, codec, clip, tmp_path_factory) -> dict[str, dict[str, dict]]:
+    """What the runs made: RUNS whole, and what became of BROKEN_OFF on two ranks and on one."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def job(optimiser: OptimiserConfig, layout: EngineConfig, checkpoints: str) -> Job:
+        return Job(
+            train=replace(config, optimiser=optimiser, engine=layout), clip=clip, features=features, codec=codec,
+            model=folder / "model", checkpoints=folder / checkpoints, result=folder / "result.json",
+        )  # fmt: skip
+
+    jobs = {name: (job(*settings, f"whole {name}"), STEPS) for name, settings in RUNS.items()}
+    jobs |= {f"broken off: {name}": (job(*settings, name), STEPS // 2) for name, settings in BROKEN_OFF.items()}
+    jobs |= {
+        f"continued: {name}": (job(BROKEN_OFF[name][0], layout, name), STEPS) for name, layout in ON_TWO_RANKS.items()
+    }
+    two = launch(jobs, 2, folder / "two")
+    one = launch(
+        {name: (job(BROKEN_OFF[name][0], layout, name), STEPS) for name, layout in ON_ONE_RANK.items()},
+        1,
+        folder / "one",
+    )
+    return {"two": two, "one": one}
+
+
+@pytest.fixture(scope="module")
+def runs(results) -> dict[str, dict]:
+    return results["two"]
 
 
 def plain(config: TrainConfig, features: Path, codec: Path, optimiser: OptimiserConfig, one_group: bool) -> dict:
@@ -73,10 +122,8 @@ def plain(config: TrainConfig, features: Path, codec: Path, optimiser: Optimiser
             model.parameters(), lr=1.0, betas=optimiser.betas, weight_decay=optimiser.weight_decay, decouple=True
         )
     schedule = torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: learning_rate_factor(step, STEPS, optimiser))
-    streams = [
-        TrainingData(features, batch=2, shuffle_buffer=8, seed=config.seed, rank=rank, ranks=2).batches()
-        for rank in (0, 1)
-    ]
+    clips = ShuffledClips(features, seed=config.seed, dropout=0.0)
+    streams = [training_batches(clips, Positions(0, 2, rank, ranks=2)) for rank in (0, 1)]
     average, losses = MovingAverage(model.named_parameters(), config.ema_decay), []
     for _ in range(STEPS):
         parts = [batch_losses(model(b.video(), b.codes), b, OBJECTIVE).total for b in map(next, streams)]
@@ -131,3 +178,38 @@ def test_d_adaptation_finds_the_rate_of_the_plain_optimiser(runs, config, featur
     assert expected["d"] > 2e-6  # it has left its start of 1e-6
     assert run["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
     assert run["losses"] == pytest.approx(expected["losses"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2", "zero 3"])
+def test_a_checkpoint_goes_on_under_another_stage(runs, reference, name):
+    continued = runs[f"continued: {name}"]
+    assert len(continued["losses"]) == STEPS // 2
+    for key, value in reference["average"].items():
+        torch.testing.assert_close(continued["average"][key], value, atol=1e-4, rtol=1e-4, msg=key)
+
+
+@pytest.mark.parametrize("name", ["zero 1", "zero 3"])
+def test_a_checkpoint_of_two_ranks_goes_on_with_one(results, reference, name):
+    continued = {**results["one"][name]}
+    continued["losses"] = reference["losses"][: STEPS // 2] + continued["losses"]
+    assert_same(continued, reference, tolerance=1e-4)
+
+
+def test_under_bf16_a_checkpoint_keeps_weights_that_are_not_rounded(runs):
+    whole, continued = runs["zero 2, bf16"]["average"], runs["continued: zero 2, bf16"]["average"]
+    assert max(float((continued[key] - value).abs().max()) for key, value in whole.items()) < 1e-3
+
+
+def test_d_adaptation_goes_on_with_the_rate_that_it_had_found(runs, results, config, features, codec):
+    for run, one_group in (
+        (runs["continued: d-adaptation, zero 2"], True),
+        (results["one"]["d-adaptation, zero 0"], False),
+    ):
+        expected = plain(config, features, codec, DADAPT, one_group)
+        assert run["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
+
+
+def test_prodigy_goes_on_with_the_rate_that_it_had_found(results, config, features, codec):
+    expected = plain(config, features, codec, PRODIGY, one_group=False)
+    assert results["one"]["prodigy, zero 0"]["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
+    assert results["one"]["prodigy, zero 0"]["losses"] == pytest.approx(expected["losses"][STEPS // 2 :], rel=1e-4)

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     from vmas_pipeline.codec.interface import AudioCodec
 
+FORMAT = 2
+"""Of shards and their records: shards of another are made again."""
 CURVES = ("flow", "onsets_s", "peaks_s")
 COUNTED = ("frames", "tokens", "music_beats", "video_beats", "aligned_beats")
+PLACED = ("position", "offset", "length")
+"""A sample's number in its shard, its first byte there, and its bytes."""
 INDEXED = ("clip_id", "split", "genre", "source_id", "source_path", "start_s", "duration_s", "licence")
 
 
@@ -79,7 +83,7 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
 def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> list[Shard]:
     """Cut each split of the manifest into shards, in the order of its rows."""
     settings = {name: value for name, value in asdict(config).items() if name not in ("backend", "workers")}
-    common = [settings, asdict(clip), _fingerprint(codec)]
+    common = [FORMAT, settings, asdict(clip), _fingerprint(codec)]
     shards = []
     for split, part in manifest.groupby("split", sort=True):
         rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]
@@ -110,7 +114,10 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
         curves = {name: getattr(sample, name).tolist() for name in CURVES}
         records.append(about | {"shard": shard.path.name, "position": len(samples)} | _counts(sample) | curves)
         samples.append(sample)
-    write_shard(shard.path, samples)
+    spans = write_shard(shard.path, samples)
+    for record in records:
+        if "position" in record:
+            record["offset"], record["length"] = spans[record["position"]]
     with whole_file(shard.record) as temporary:
         pd.DataFrame(records, columns=_columns()).assign(key=shard.key).to_parquet(temporary, index=False)
     return shard.path.name
@@ -136,7 +143,7 @@ def _counts(sample: Sample) -> dict[str, int]:
 
 
 def _columns() -> list[str]:
-    return [*INDEXED, "shard", "position", *COUNTED, *CURVES, "reason", "detail"]
+    return [*INDEXED, "shard", *PLACED, *COUNTED, *CURVES, "reason", "detail"]
 
 
 @cache
@@ -186,8 +193,8 @@ def _write_tables(records: "pd.DataFrame", out: Path) -> None:
         "curves.parquet": good[["clip_id", "split", "genre", *CURVES]],
     }
     for split, part in good.groupby("split", sort=True):
-        tables[f"{split}/index.parquet"] = part[[*INDEXED, "shard", "position", *COUNTED]].astype(
-            dict.fromkeys(("position", *COUNTED), "int64")
+        tables[f"{split}/index.parquet"] = part[[*INDEXED, "shard", *PLACED, *COUNTED]].astype(
+            dict.fromkeys((*PLACED, *COUNTED), "int64")
         )
     for name, table in tables.items():
         with whole_file(out / name) as temporary:

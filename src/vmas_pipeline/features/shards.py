@@ -9,12 +9,17 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from upath import UPath
 
 from vmas_pipeline.media import whole_file
+
+Folder = Path | UPath
+"""Of this machine, or at an address that fsspec reads."""
 
 JPEG_QUALITY = 95
 JPEG_ROWS = 65500  # the most that libjpeg encodes
@@ -100,10 +105,15 @@ def decode_strip(jpeg: bytes, frames: int) -> np.ndarray:
     return strip.reshape(frames, -1, *strip.shape[1:])
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> None:
-    """Write samples to a tar, whole or not at all; equal samples give equal bytes."""
+def write_shard(path: Path, samples: Iterable[Sample]) -> list[tuple[int, int]]:
+    """Write samples to a tar, whole or not at all; equal samples give equal bytes.
+
+    Returns:
+        Where each sample lies in the file: its first byte, and how many.
+    """
     from webdataset import TarWriter
 
+    ends = [0]
     with (
         whole_file(path) as temporary,
         temporary.open("wb") as stream,
@@ -111,32 +121,40 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> None:
     ):
         for sample in samples:
             tar.write(encode_sample(sample))
+            ends.append(tar.tarstream.offset)
+    return [(start, end - start) for start, end in pairwise(ends)]
 
 
-def read_shards(folder: Path) -> Iterator[Sample]:
+def read_shards(folder: Folder) -> Iterator[Sample]:
     """All samples of a split's folder, in the order of its shards.
 
     Raises:
         ValueError: a folder without shards.
     """
-    shards = sorted(folder.glob("[0-9]*.tar"))
+    shards = sorted(folder.glob("[0-9]*.tar"), key=str)
     if not shards:
         raise ValueError(f"no shards in {folder}: run `kedro run --pipeline=features` first")
     for shard in shards:
-        yield from map(decode_sample, _stored_samples(shard))
+        with shard.open("rb") as stream:
+            yield from map(decode_sample, _stored_samples(stream))
 
 
-def _stored_samples(shard: Path) -> Iterator[dict[str, Any]]:
+def sample_from_bytes(data: bytes) -> Sample:
+    """The sample that lies where `write_shard` said."""
+    return decode_sample(next(_stored_samples(io.BytesIO(data))))
+
+
+def _stored_samples(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
     """The files of a tar, grouped by their key; those of a sample follow each other."""
     stored: dict[str, Any] = {}
-    with tarfile.open(shard) as tar:
+    with tarfile.open(fileobj=stream, mode="r:") as tar:
         for member in tar:
             key, _, extension = member.name.partition(".")
             if stored and stored["__key__"] != key:
                 yield stored
                 stored = {}
             content = tar.extractfile(member)
-            assert content is not None, f"{shard}: {member.name} is no file"
+            assert content is not None, f"{member.name} in a shard is no file"
             stored |= {"__key__": key, extension: content.read()}
     if stored:
         yield stored

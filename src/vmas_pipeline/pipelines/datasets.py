@@ -1,31 +1,33 @@
 """Folders as catalog entries: a stage fills one, the next stage reads it."""
 
-from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
+from upath import UPath
+
+from vmas_pipeline.features.shards import Folder
 
 
-class FolderDataset(AbstractDataset[Path, Path]):
+class FolderDataset(AbstractDataset[Folder, Folder]):
     """A folder that a node fills in place.
 
     The node learns the folder's place from a `FolderLocation` of the same path and returns that path when it is filled.
 
     Args:
-        filepath: The folder.
+        filepath: The folder, on this machine or at an address that fsspec reads (s3://bucket/features).
         holds: What is in it when it is complete, as a glob pattern: "model.safetensors".
     """
 
     def __init__(self, filepath: str, holds: str) -> None:
-        self._path = Path(filepath)
+        self._path = UPath(filepath)
         self._holds = holds
 
-    def load(self) -> Path:
+    def load(self) -> Folder:
         if not self._exists():
             raise DatasetError(f"{self._path} holds no {self._holds}: run the pipeline that fills it")
         return self._path
 
-    def save(self, data: Path) -> None:
+    def save(self, data: Folder) -> None:
         if data != self._path or not self._exists():
             raise DatasetError(f"{self._path} holds no {self._holds}, although its node ended and returned {data}")
 
@@ -36,13 +38,13 @@ class FolderDataset(AbstractDataset[Path, Path]):
         return {"filepath": str(self._path), "holds": self._holds}
 
 
-class FolderLocation(AbstractDataset[None, Path]):
+class FolderLocation(AbstractDataset[None, Folder]):
     """Where a node shall put its results; the folder need not exist yet."""
 
     def __init__(self, filepath: str) -> None:
-        self._path = Path(filepath)
+        self._path = UPath(filepath)
 
-    def load(self) -> Path:
+    def load(self) -> Folder:
         return self._path
 
     def save(self, data: None) -> None:

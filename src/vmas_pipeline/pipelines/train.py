@@ -4,13 +4,19 @@ from pathlib import Path
 
 from kedro.pipeline import Pipeline, node
 
+from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.tracking import active_logger
 from vmas_pipeline.training.config import TrainConfig
 
 
 def train_model(
-    config: TrainConfig, clip: ClipSpec, features: Path, codec_model: Path, model_folder: Path, checkpoints_folder: Path
+    config: TrainConfig,
+    clip: ClipSpec,
+    features: Folder,
+    codec_model: Path,
+    model_folder: Path,
+    checkpoints_folder: Path,
 ) -> Path:
     from vmas_pipeline.training.stage import train
 
@@ -21,7 +27,7 @@ def train_model(
 def plan_training(
     config: TrainConfig,
     clip: ClipSpec,
-    features_folder: Path,
+    shards_folder: Folder,
     codec_folder: Path,
     model_folder: Path,
     checkpoints_folder: Path,
@@ -31,10 +37,10 @@ def plan_training(
 
     engine = config.engine
     print("\n".join(plan(config).lines(config)))
-    if not any(features_folder.glob("train/*.tar")) or not codec_folder.is_dir():
-        print(f"no job is written: {features_folder} or {codec_folder} is not there yet")
+    if not any(shards_folder.glob("train/*.tar")) or not codec_folder.is_dir():
+        print(f"no job is written: {shards_folder} or {codec_folder} is not there yet")
         return
-    _, job = prepare(config, clip, features_folder, codec_folder, model_folder, checkpoints_folder)
+    _, job = prepare(config, clip, shards_folder, codec_folder, model_folder, checkpoints_folder)
     print(
         f"on each of {engine.nodes} machines, which share {job.parent}:\n  torchrun --nnodes {engine.nodes} "
         f"--nproc-per-node {engine.processes} --rdzv-backend c10d --rdzv-endpoint HOST:29500 "
@@ -43,7 +49,7 @@ def plan_training(
 
 
 def plan_pipeline() -> Pipeline:
-    folders = ["features_folder", "codec_folder", "model_folder", "checkpoints_folder"]
+    folders = ["shards_folder", "codec_folder", "model_folder", "checkpoints_folder"]
     return Pipeline([node(plan_training, ["params:train", "params:clip", *folders], None, name="plan_training")])
 
 

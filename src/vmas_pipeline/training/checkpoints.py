@@ -16,11 +16,13 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 from tqdm import tqdm
 
+from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.optimisation import MovingAverage
+from vmas_pipeline.training.state import WEIGHTS, load_state, load_weights, save_state
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -29,20 +31,22 @@ FINISHED = "finished"
 AVERAGE = "average.safetensors"
 BEST = "best.safetensors"
 CONTENTS = "contents.json"
+PROGRESS = "progress.json"
 
 # What may change between a run and its continuation without changing what is learnt.
-_IRRELEVANT = ("resume", "watch", "sampling", "divergence", "keep")
+_IRRELEVANT = ("resume", "watch", "sampling", "divergence", "keep", "engine")
 
 
-def run_key(config: TrainConfig, features: Path) -> str:
+def run_key(config: TrainConfig, features: Folder) -> str:
     """The folder name for checkpoints of these settings and this data, 16 hexadecimal digits.
 
-    Only the same settings on the same data continue a run; anything else starts one in another folder.
+    Only the same settings on the same data continue a run; anything else starts one in another folder. Of the engine,
+    precision and clips a step matter: ranks, ZeRO stage and how a step is cut into micro-batches may change.
     """
     settings = {name: value for name, value in asdict(config).items() if name not in _IRRELEVANT}
-    del settings["engine"]["timeout_s"]  # waiting longer is what the message about a missing rank may lead to
+    settings |= {"precision": config.engine.precision, "clips_a_step": config.engine.clips_a_step}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    for index in sorted((features / "train").glob("*.parquet")):
+    for index in sorted((features / "train").glob("*.parquet"), key=str):
         digest.update(index.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -60,15 +64,14 @@ class Checkpoints:
     def __init__(self, folder: Path, kept: int):
         self.folder, self.kept = folder, kept
 
-    def save(self, engine: "DeepSpeedEngine", step: int, average: MovingAverage, guard: LossGuard, taken: int) -> None:
+    def save(self, engine: "DeepSpeedEngine", step: int, average: MovingAverage, progress: dict[str, Any]) -> None:
         """Write a checkpoint; all ranks take part.
 
         Args:
-            engine: weights, optimiser and schedule.
+            engine: weights and optimiser.
             step: optimiser steps done.
             average: rank 0's is written.
-            guard: the same on all ranks.
-            taken: micro-batches that each rank has taken from its data.
+            progress: what else the continuation needs and a reader may want, as JSON; the same on all ranks.
 
         Raises:
             CheckpointError: the folder cannot be written to, or is full. The checkpoints of before stay.
@@ -76,16 +79,13 @@ class Checkpoints:
         partial = self.folder / f"{self._name(step)}.partial"
         if dist.get_rank() == 0:
             shutil.rmtree(partial, ignore_errors=True)
-        dist.barrier()
         with self._explained(step, partial):
-            state = {"taken": taken, "guard": guard.state()}
-            engine.save_checkpoint(str(self.folder), tag=partial.name, client_state=state, save_latest=False)
-            torch.save(_random_state(), partial / f"random-{dist.get_rank()}.pt")
+            if dist.get_rank() == 0:
+                partial.mkdir()
+            save_state(engine, partial)
             if dist.get_rank() == 0:
                 save_file(average.average, partial / AVERAGE, metadata={"updates": str(average.updates)})
-        dist.barrier()
-        with self._explained(step, partial):
-            if dist.get_rank() == 0:
+                (partial / PROGRESS).write_text(json.dumps(progress, indent=2) + "\n")
                 (partial / CONTENTS).write_text(json.dumps(contents(partial), indent=2) + "\n")
         if dist.get_rank() == 0:
             shutil.rmtree(self.folder / self._name(step), ignore_errors=True)
@@ -108,16 +108,18 @@ class Checkpoints:
         dist.broadcast_object_list(found, src=0)
         return found[0]
 
-    def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage, guard: LossGuard) -> int:
-        """Restore everything from a whole checkpoint; all ranks take part. Returns the micro-batches taken by then."""
+    def load_weights(self, step: int, model: nn.Module) -> None:
+        """Give a model the weights of a whole checkpoint: those that are trained, and from the average the frozen."""
+        load_weights(model, self.folder / self._name(step) / WEIGHTS, self.folder / self._name(step) / AVERAGE)
+
+    def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage) -> dict[str, Any]:
+        """Restore optimiser and average from a whole checkpoint; all ranks take part. Returns its progress."""
         folder = self.folder / self._name(step)
-        _, state = engine.load_checkpoint(str(self.folder), tag=folder.name)
-        guard.load(state["guard"])
-        _restore_random_state(torch.load(folder / f"random-{dist.get_rank()}.pt", weights_only=True))
+        load_state(engine, folder)
         if dist.get_rank() == 0:
             with safe_open(folder / AVERAGE, "pt") as file:
                 average.load({name: file.get_tensor(name) for name in average.average}, int(file.metadata()["updates"]))
-        return state["taken"]
+        return json.loads((folder / PROGRESS).read_text())
 
     @contextmanager
     def _explained(self, step: int, partial: Path) -> Iterator[None]:
@@ -222,14 +224,3 @@ def _checksum(path: Path) -> int:
         while block := file.read(2**22):
             value = zlib.crc32(block, value)
     return value
-
-
-def _random_state() -> dict[str, Any]:
-    cuda = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
-    return {"torch": torch.get_rng_state(), **cuda}
-
-
-def _restore_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"])

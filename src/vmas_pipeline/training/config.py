@@ -100,6 +100,8 @@ class EngineConfig:
     """Clips a rank takes at once."""
     accumulation: int = Field(default=1, ge=1)
     """Micro-batches that make one optimiser step."""
+    workers: int = Field(default=0, ge=0)
+    """Processes of each rank that read and decode clips ahead of it; 0 reads them when they are needed."""
     timeout_s: float = Field(default=1800.0, gt=0)
     """How long ranks wait for one that has not come to the next step; then the run ends and names it. Longer than
     validation and samples take, which rank 0 makes alone."""
@@ -115,13 +117,19 @@ class EngineConfig:
         return self.processes * self.nodes
 
     @property
+    def clips_a_step(self) -> int:
+        """Of an optimiser step, on all ranks together."""
+        return self.micro_batch * self.accumulation * self.ranks
+
+    @property
     def sharded(self) -> bool:
         """The model's parameters are not the float32 weights that the optimiser steps."""
         return self.zero_stage == 3 or self.precision == "bf16"
 
     def deepspeed(self, clip: float) -> dict[str, Any]:
         """DeepSpeed's own configuration."""
-        zero: dict[str, Any] = {"stage": self.zero_stage}
+        # One group of all weights under stage 3 too: D-Adaptation takes its sums in one step.
+        zero: dict[str, Any] = {"stage": self.zero_stage, "sub_group_size": 10**13}
         if self.offload:
             zero["offload_optimizer"] = {"device": "cpu", "pin_memory": False}
         return {
@@ -191,8 +199,6 @@ class TrainConfig:
     """Optimiser steps from one update of the average to the next."""
     keep: Literal["last", "best"] = "last"
     """Which averaged weights become the model: those of the last step, or those of the best validation."""
-    shuffle_buffer: int = Field(default=256, ge=1)
-    """Clips held for shuffling."""
     seed: int = Field(default=0, ge=0)
     resume: bool = True
     """Go on with an unfinished run of the same settings and data."""

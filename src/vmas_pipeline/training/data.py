@@ -1,20 +1,25 @@
-"""Batches from WebDataset shards, in an order that seed and position alone decide."""
+"""Batches from WebDataset shards, in an order that seed and position alone decide (docs/decisions/0006)."""
 
 # B batch, F video frames, K codebooks, T token frames
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from itertools import chain, count, islice
-from pathlib import Path
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from itertools import count, islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import webdataset
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from vmas_pipeline.features.shards import Sample, decode_sample, read_shards
+from vmas_pipeline.features.shards import Folder, Sample, read_shards, sample_from_bytes
 from vmas_pipeline.model.video_encoder import normalise_frames
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -24,75 +29,141 @@ class Batch:
     frames: Tensor  # uint8 [B, F, H, W, 3]
     codes: Tensor  # int64 [B, K, T]
     beat_weights: Tensor  # float32 [B, T]
+    with_video: Tensor  # bool [B]; False hides the video, as classifier-free guidance needs
 
     def video(self) -> Tensor:
         """Frames for the encoder, float [B, 3, F, H, W]."""
         return normalise_frames(self.frames)
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return Batch(**{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
+
+    def pin_memory(self) -> "Batch":
+        """What DataLoader calls."""
+        return Batch(**{field.name: getattr(self, field.name).pin_memory() for field in fields(self)})
 
 
-def collate(samples: list[Sample]) -> Batch:
-    """Stack samples into a batch."""
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples into a batch, all with their video."""
     return Batch(
         frames=torch.from_numpy(np.stack([sample.frames for sample in samples])),
         codes=torch.from_numpy(np.stack([sample.codes for sample in samples]).astype(np.int64)),
         beat_weights=torch.from_numpy(np.stack([sample.beat_weights for sample in samples])),
+        with_video=torch.ones(len(samples), dtype=torch.bool),
     )
 
 
-class TrainingData:
-    """The endless stream of training batches of one rank.
+class ShuffledClips(Dataset):
+    """The endless sequence of training clips: seed and position alone decide what stands where.
 
-    An epoch visits every shard of the rank once, in an order of its own, through a buffer that shuffles clips. Order
-    depends on seed, epoch, rank and number of ranks, so that a run can be continued at any batch.
+    Each epoch holds every clip once, in an order of its own. A clip is read by its place in its shard, so that any
+    position costs the same, and a run goes on at any of them, on any number of ranks.
 
     Args:
-        folder: the features; its train/*.tar are read.
-        batch: clips in a batch.
-        shuffle_buffer: clips held for shuffling.
-        seed: decides the order.
-        rank, ranks: this process among all; each takes every `ranks`-th shard of an epoch.
+        folder: the features: train/index.parquet and the shards beside it, here or at any address that fsspec reads.
+        seed: decides the order, and whose video is hidden.
+        dropout: share of clips whose video is hidden.
 
     Raises:
-        ValueError: fewer shards than ranks.
+        ValueError: no index, an empty one, or one of an earlier version.
     """
 
-    def __init__(self, folder: Path, *, batch: int, shuffle_buffer: int, seed: int, rank: int = 0, ranks: int = 1):
-        self.shards = sorted(str(path) for path in (folder / "train").glob("*.tar"))
-        if len(self.shards) < ranks:
+    def __init__(self, folder: Folder, *, seed: int, dropout: float):
+        self.folder = folder / "train"
+        self.seed, self.dropout = seed, dropout
+        index = read_index(self.folder)
+        self.names, self.shard = np.unique(index["shard"], return_inverse=True)
+        self.clips = index["clip_id"].to_numpy(str)
+        self.spans = index[["offset", "length"]].to_numpy()
+
+    def __getitem__(self, position: int) -> tuple[Sample, bool]:
+        """The clip at a position, and whether its video is shown."""
+        epoch, place = divmod(position, len(self.clips))
+        return self.read(int(self._order(epoch)[place])), random.Random(
+            f"{self.seed} {position}"
+        ).random() >= self.dropout
+
+    def read(self, number: int) -> Sample:
+        """A clip by its row in the index."""
+        shard, (offset, length) = self.folder / self.names[self.shard[number]], self.spans[number]
+        try:
+            with shard.open("rb") as file:
+                file.seek(offset)
+                return sample_from_bytes(file.read(length))
+        except (OSError, tarfile.TarError, StopIteration, KeyError) as error:
             raise ValueError(
-                f"{folder}/train has {len(self.shards)} shards for {ranks} ranks: make more with a smaller "
-                "features.clips_per_shard, or lower train.engine.processes"
-            )
-        self.batch, self.shuffle_buffer, self.seed = batch, shuffle_buffer, seed
-        self.rank, self.ranks = rank, ranks
+                f"clip {self.clips[number]} cannot be read from {shard} ({error}): delete that file and run "
+                "`kedro run --pipeline=features`, which makes it again"
+            ) from error
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Batches from number `start` on, without end. What comes before is read past, not decoded."""
-        raw = islice(chain.from_iterable(self._epoch(epoch) for epoch in count()), start * self.batch, None)
-        samples = (decode_sample(sample) for sample in raw)
-        while True:
-            yield collate(list(islice(samples, self.batch)))
+    @lru_cache(maxsize=2)  # noqa: B019, a run has one of these
+    def _order(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.clips))
 
-    def _epoch(self, epoch: int) -> Iterator[dict]:
-        """One pass over the rank's shards, clips still encoded."""
-        shards = np.random.default_rng([self.seed, epoch]).permutation(self.shards)[self.rank :: self.ranks]
-        return iter(
-            webdataset.DataPipeline(
-                webdataset.SimpleShardList([str(shard) for shard in shards]),
-                webdataset.tarfile_to_samples(),
-                webdataset.shuffle(
-                    self.shuffle_buffer,
-                    initial=self.shuffle_buffer,
-                    rng=random.Random(f"{self.seed} {epoch} {self.rank}"),
-                ),
-            )
+
+@dataclass(frozen=True)
+class Positions:
+    """Positions of one rank's batches, without end: each batch of all ranks together is the next part of the sequence.
+
+    It depends on the product of batch and ranks alone which clips are taken together.
+    """
+
+    start: int
+    """Of the first batch of all ranks together."""
+    batch: int
+    rank: int
+    ranks: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for first in count(self.start + self.rank * self.batch, self.batch * self.ranks):
+            yield list(range(first, first + self.batch))
+
+
+def training_batches(clips: ShuffledClips, positions: Positions, workers: int = 0) -> Iterator[Batch]:
+    """Batches of one rank, without end.
+
+    Args:
+        clips: what stands where.
+        positions: which of them.
+        workers: processes that read ahead; 0 reads when a batch is asked for. The order is the same.
+    """
+    return iter(
+        DataLoader(
+            clips,
+            batch_sampler=positions,
+            num_workers=workers,
+            collate_fn=_collate_shown,
+            multiprocessing_context="forkserver" if workers else None,
+            pin_memory=torch.cuda.is_available(),
         )
+    )
 
 
-def held_out_batches(folder: Path, split: str, clips: int, batch: int) -> list[Batch]:
+def _collate_shown(pairs: list[tuple[Sample, bool]]) -> Batch:
+    samples, shown = zip(*pairs, strict=True)
+    return replace(collate(samples), with_video=torch.tensor(shown))
+
+
+def read_index(split: Folder) -> "pd.DataFrame":
+    """The index of a split's shards.
+
+    Raises:
+        ValueError: there is none, it is empty, or an earlier version wrote it.
+    """
+    import pandas as pd
+
+    file = split / "index.parquet"
+    if not file.exists():
+        raise ValueError(f"no {file}: run `kedro run --pipeline=features` first")
+    with file.open("rb") as stream:
+        index = pd.read_parquet(stream)
+    if index.empty or "offset" not in index:
+        why = "names no clips" if index.empty else "was written by an earlier version"
+        raise ValueError(f"{file} {why}: run `kedro run --pipeline=features` again")
+    return index
+
+
+def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list[Batch]:
     """The first clips of a split, in batches of two clips or more; none where the split has fewer than two.
 
     Args:

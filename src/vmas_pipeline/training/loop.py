@@ -14,23 +14,26 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as validated
 from torch.distributed.elastic.multiprocessing.errors import record
 from tqdm import tqdm
+from upath import UPath
 
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.data import Batch, TrainingData
+from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.objective import Losses, batch_losses
-from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, full_weights, learning_rate_factor
+from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.roll_call import RollCall
+from vmas_pipeline.training.state import full_weights
 from vmas_pipeline.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -43,8 +46,8 @@ class Job:
 
     train: TrainConfig
     clip: ClipSpec
-    features: Path
-    """Shards, as the features stage writes them."""
+    features: str
+    """Folder or address of the shards, as the features stage writes them."""
     codec: Path
     """Folder of the audio codec."""
     model: Path
@@ -72,14 +75,19 @@ class Run:
     engine: "DeepSpeedEngine"
     average: MovingAverage
     checkpoints: Checkpoints
-    last: int | None
-    """The step of the checkpoint to go on from."""
-    data: TrainingData
+    done: int
+    """Optimiser steps done before this process began."""
+    clips: ShuffledClips
     guard: LossGuard
     watch: Watch
     device: torch.device
     taken: int = 0
-    """Micro-batches that each rank has taken from its data."""
+    """Clips that all ranks together have taken from the data."""
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside weights, optimiser and average."""
+        return {"taken": self.taken, "guard": self.guard.state(), **_provenance(self.job)}
 
 
 def train_rank(job: Job) -> None:
@@ -94,19 +102,16 @@ def train_rank(job: Job) -> None:
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     roll_call = RollCall(job.train.engine.timeout_s)
     run = _prepare(job, device)
-    done = 0
-    if run.last:
-        done, run.taken = run.last, run.checkpoints.load(run.last, run.engine, run.average, run.guard)
-    run.watch.start(done, job.train.steps)
-    batches = run.data.batches(start=run.taken)
-    for step in range(done + 1, job.train.steps + 1):
+    run.watch.start(run.done, job.train.steps)
+    batches = _batches(run)
+    for step in range(run.done + 1, job.train.steps + 1):
         with roll_call.step(step):
             losses, waited = _optimiser_step(run, batches, step)
             if step % job.train.ema_every == 0:
                 run.average.update(full_weights(run.engine, job.train.engine.sharded))
             run.watch.after_step(step, losses, waited, run.engine, run.average)
             if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
-                run.checkpoints.save(run.engine, step, run.average, run.guard, run.taken)
+                run.checkpoints.save(run.engine, step, run.average, run.progress)
             if run.watch.has_enough(step):
                 break
     run.watch.finish(run.average, job.model, job.result, _provenance(job))
@@ -115,21 +120,55 @@ def train_rank(job: Job) -> None:
 
 
 def _prepare(job: Job, device: torch.device) -> Run:
-    import deepspeed
-
-    config, rank, ranks = job.train, torch.distributed.get_rank(), torch.distributed.get_world_size()
+    """Build the run's parts, from the start or as the last whole checkpoint has them."""
+    config, rank = job.train, torch.distributed.get_rank()
     codec = load_codec(job.codec)
     torch.manual_seed(config.seed)
     model = VMAs(config.model.build(), codec.code_vectors)
     checkpoints = Checkpoints(job.checkpoints, config.watch.checkpoints_kept)
-    last = checkpoints.last_whole()
-    started_from = [] if last else load_pretrained(model, config.model)  # a checkpoint replaces them
-    if rank == 0:
-        tqdm.write("\n".join(started_from), end="\n" if started_from else "")
-    torch.manual_seed(config.seed + 1 + rank)  # equal weights, but each rank drops other videos
-    optimiser = build_optimiser(model, config.optimiser, sharded=ranks > 1 and config.engine.zero_stage > 0)
+    done = checkpoints.last_whole() or 0
+    if done:
+        checkpoints.load_weights(done, model)
+    elif (started_from := load_pretrained(model, config.model)) and rank == 0:
+        tqdm.write("\n".join(started_from))
+    average = MovingAverage(model.named_parameters(), config.ema_decay, kept=rank == 0)
+    run = Run(
+        job=job,
+        engine=_engine(model, config, done),
+        average=average,
+        checkpoints=checkpoints,
+        done=done,
+        clips=ShuffledClips(UPath(job.features), seed=config.seed, dropout=config.objective.condition_dropout),
+        guard=LossGuard(config.divergence),
+        watch=Watch(
+            config,
+            job.clip,
+            codec,
+            UPath(job.features),
+            job.run_id if rank == 0 else None,
+            rank,
+            BestWeights(job.checkpoints),
+        ),
+        device=device,
+    )
+    if done:
+        progress = checkpoints.load(done, run.engine, average)
+        run.taken = progress["taken"]
+        run.guard.load(progress["guard"])
+    return run
+
+
+def _engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
+    """DeepSpeed's engine, its schedule after so many steps."""
+    import deepspeed
+
+    optimiser = build_optimiser(
+        model, config.optimiser, sharded=config.engine.ranks > 1 and config.engine.zero_stage > 0
+    )
+    for group in optimiser.param_groups:
+        group["initial_lr"] = group["lr"]
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: learning_rate_factor(step, config.steps, config.optimiser)
+        optimiser, lambda step: learning_rate_factor(step, config.steps, config.optimiser), last_epoch=done - 1
     )
     engine, *_ = deepspeed.initialize(
         model=model,
@@ -137,45 +176,40 @@ def _prepare(job: Job, device: torch.device) -> Run:
         lr_scheduler=schedule,
         config=config.engine.deepspeed(config.optimiser.clip),
     )
-    return Run(
-        job=job,
-        engine=engine,
-        average=MovingAverage(full_weights(engine, config.engine.sharded), config.ema_decay, kept=rank == 0),
-        checkpoints=checkpoints,
-        last=last,
-        data=TrainingData(
-            job.features,
-            batch=config.engine.micro_batch,
-            shuffle_buffer=config.shuffle_buffer,
-            seed=config.seed,
-            rank=rank,
-            ranks=ranks,
-        ),
-        guard=LossGuard(config.divergence),
-        watch=Watch(
-            config, job.clip, codec, job.features, job.run_id if rank == 0 else None, rank, BestWeights(job.checkpoints)
-        ),
-        device=device,
+    return engine
+
+
+def _batches(run: Run) -> Iterator[Batch]:
+    """This rank's batches from where the run is."""
+    engine = run.job.train.engine
+    positions = Positions(
+        run.taken, engine.micro_batch, torch.distributed.get_rank(), torch.distributed.get_world_size()
     )
+    return training_batches(run.clips, positions, engine.workers)
 
 
 def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, float]:
     """All micro-batches of one optimiser step; returns the last one's losses and the seconds spent waiting for data."""
     config, waited, stepped = run.job.train, 0.0, 0
+    torch.manual_seed(_seed(config.seed, step, torch.distributed.get_rank()))
     run.engine.train()
     while stepped < config.engine.accumulation:
         asked = time.perf_counter()
         batch = next(batches).to(run.device)
-        run.taken += 1
+        run.taken += config.engine.micro_batch * torch.distributed.get_world_size()
         waited += time.perf_counter() - asked
-        with_video = torch.rand(len(batch.codes)) >= config.objective.condition_dropout
-        output = run.engine(batch.video().to(config.engine.dtype), batch.codes, with_video.to(run.device))
+        output = run.engine(batch.video().to(config.engine.dtype), batch.codes, batch.with_video)
         losses = batch_losses(output, batch, config.objective)
         if run.guard.accepts(losses.total, step):
             run.engine.backward(losses.total)
             run.engine.step()
             stepped += 1
     return losses, waited
+
+
+def _seed(*numbers: int) -> int:
+    """Of what a rank draws in a step (stochastic depth): no state of it has to be kept."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _device() -> torch.device:

@@ -1,19 +1,13 @@
 """Optimiser, learning-rate schedule and moving average of the weights (appendix B)."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from vmas_pipeline.training.config import OptimiserConfig
-
-if TYPE_CHECKING:
-    from deepspeed import DeepSpeedEngine
-
-Weights = Iterable[tuple[str, Tensor]]
-"""Names and values, one after the other."""
+from vmas_pipeline.training.state import Weights
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -99,17 +93,3 @@ class MovingAverage:
         self.updates = updates
         for name, value in average.items():
             self.average[name].copy_(value)
-
-
-def full_weights(engine: "DeepSpeedEngine", sharded: bool) -> Weights:
-    """The weights that the optimiser steps, whole and in float32, one after the other; all ranks take part.
-
-    Args:
-        engine: under any ZeRO stage.
-        sharded: the model's own parameters are not these (a shard under stage 3, rounded under bf16): they are gathered
-            from the ranks' optimisers. Otherwise nothing is sent.
-    """
-    from deepspeed.utils import safe_get_full_fp32_param
-
-    for name, parameter in engine.module.named_parameters():
-        yield name, safe_get_full_fp32_param(parameter) if sharded else parameter

@@ -67,7 +67,7 @@ def plan(config: TrainConfig) -> Plan:
         parameters=parameters,
         memory={stage: total * _bytes_a_weight(config, stage) for stage in (0, 1, 2, 3)},
         clip_flop=3 * counter.get_total_flops(),
-        clips_a_step=engine.micro_batch * engine.accumulation * engine.ranks,
+        clips_a_step=engine.clips_a_step,
     )
 
 

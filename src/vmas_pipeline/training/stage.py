@@ -5,9 +5,11 @@ from pathlib import Path
 
 import torch
 
+from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.training.checkpoints import Checkpoints, run_key
 from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.data import read_index
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.pretrained import check_files
@@ -16,7 +18,7 @@ from vmas_pipeline.training.pretrained import check_files
 def train(
     config: TrainConfig,
     clip: ClipSpec,
-    features: Path,
+    features: Folder,
     codec: Path,
     out: Path,
     checkpoints: Path,
@@ -30,7 +32,7 @@ def train(
     Args:
         config: the training's settings.
         clip: what a clip is.
-        features: folder of the shards.
+        features: folder of the shards, here or at any address that fsspec reads.
         codec: folder of the audio codec.
         out: the model folder to write, whole or not at all.
         checkpoints: folder in which each run keeps a folder of checkpoints.
@@ -58,7 +60,7 @@ def train(
 def prepare(
     config: TrainConfig,
     clip: ClipSpec,
-    features: Path,
+    features: Folder,
     codec: Path,
     out: Path,
     checkpoints: Path,
@@ -70,12 +72,13 @@ def prepare(
         The run's checkpoints, and the file of the job, which lies beside them.
     """
     _check(config, clip, codec)
+    read_index(features / "train")
     kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
     kept.begin(config.resume)
     job = Job(
         train=config,
         clip=clip,
-        features=features.resolve(),
+        features=str(features.resolve()),
         codec=codec.resolve(),
         model=out.resolve(),
         checkpoints=kept.folder.resolve(),

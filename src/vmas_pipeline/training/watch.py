@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vmas_pipeline.codec.interface import AudioCodec
 from vmas_pipeline.codec.mel import PICTURE_RANGE_DB, mel_picture
+from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
@@ -44,7 +45,7 @@ class Watch:
         config: TrainConfig,
         clip: ClipSpec,
         codec: AudioCodec,
-        features: Path,
+        features: Folder,
         run_id: str | None,
         rank: int,
         best: BestWeights,
@@ -80,11 +81,10 @@ class Watch:
         watch, last = self.config.watch, step == self.config.steps
         if step % watch.log_every == 0 or last:
             self._log(step, engine.optimizer.param_groups[0])
-        with torch.random.fork_rng():  # looking must not change what the training draws next
-            if step % watch.validate_every == 0 or last:
-                self._validate(step, average)
-            if step % watch.sample_every == 0 or last:
-                self._sample(step, average)
+        if step % watch.validate_every == 0 or last:
+            self._validate(step, average)
+        if step % watch.sample_every == 0 or last:
+            self._sample(step, average)
 
     def has_enough(self, step: int) -> bool:
         """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
@@ -111,8 +111,7 @@ class Watch:
 
     def _log(self, step: int, group: dict[str, Any]) -> None:
         elapsed, now = time.perf_counter() - self.since, time.perf_counter()
-        engine = self.config.engine
-        clips = len(self.window) * engine.micro_batch * engine.accumulation * engine.ranks
+        clips = len(self.window) * self.config.engine.clips_a_step
         means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
         self.bar.set_postfix(loss=f"{means['total']:.3f}", cb0=f"{means['codebook_0']:.3f}")
         if self.logger:
