@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.media import ClipSpec, probe, read_frames
-from vmas_pipeline.model.config import config_from_dict
+from vmas_pipeline.model.config import VMAsConfig, config_from_dict
 from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.sampling import Sampling
@@ -298,6 +298,18 @@ def _threads_for(width: int) -> Iterator[None]:
 def _window_seed(seed: int, index: int) -> int:
     """A seed of its own for each window, so that no two draw the same noise."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
+def model_config(folder: Path) -> VMAsConfig:
+    """The sizes of the model in a folder.
+
+    Raises:
+        ModelFolderError: there is no model of this version.
+    """
+    try:
+        return config_from_dict(_read_config(folder)["model"])
+    except ValueError as error:
+        raise ModelFolderError(f"{folder} does not fit this version: {error}") from error
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vmas_pipeline.model.config import vmas_base, with_overrides
+from vmas_pipeline.model.config import SIZES, vmas_base, with_overrides
 from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
 
@@ -55,3 +55,39 @@ def test_embeddings_are_unit_vectors(model, clip):
 def test_code_vectors_of_another_codec_are_refused():
     with pytest.raises(ValueError, match=r"code_vectors \[4, 128, 64\] must have the shape \[4, 256, 64\]"):
         VMAs(vmas_base(), torch.zeros(4, 128, 64))
+
+
+@pytest.mark.parametrize("size", ["vmas_base", "vmas_clip"])
+def test_blocks_that_are_computed_again_give_the_same_gradients_from_less_memory(size):
+    small = {
+        "vmas_base": {"video": {"frames": 8}},
+        "vmas_clip": {
+            "video": {"frames": 2, "frame_size": 16, "patch": 8, "width": 16, "depth": 2, "heads": 2},
+            "decoder": {"width": 16, "layers": 2, "heads": 2},
+        },
+    }
+    torch.manual_seed(0)
+    model = VMAs(with_overrides(SIZES[size](), small[size])).train()
+    video = model.config.video
+    frames = torch.randn(1, 3, model.config.frames_per_clip, video.frame_size, video.frame_size)
+    codes = torch.randint(0, model.config.decoder.card, (1, 4, 42))
+
+    def backward() -> tuple[int, dict[str, torch.Tensor]]:
+        kept: dict[int, int] = {}
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda x: kept.update({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes()}) or x, lambda x: x
+        ):
+            loss = model(frames, codes).logits.square().mean()
+        model.zero_grad()
+        loss.backward()
+        return sum(kept.values()), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+    most, expected = backward()
+    model.video_encoder.recompute = True
+    less, gradients = backward()
+    model.music_decoder.recompute = True
+    least, same = backward()
+    assert least < less < most
+    for name, value in expected.items():
+        torch.testing.assert_close(gradients[name], value, msg=name)
+        torch.testing.assert_close(same[name], value, msg=name)

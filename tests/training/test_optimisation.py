@@ -7,14 +7,24 @@ from vmas_pipeline.training.config import OptimiserConfig
 from vmas_pipeline.training.optimisation import (
     MovingAverage,
     build_optimiser,
+    freeze,
     learning_rate_factor,
     parameter_groups,
+    part_of,
 )
 
 
 def test_only_matrices_decay():
     model = VMAs(vmas_base())
-    decayed, rest = (group["params"] for group in parameter_groups(model, 0.1))
+    decayed, rest = (
+        [
+            p
+            for group in parameter_groups(model, OptimiserConfig())
+            for p in group["params"]
+            if bool(group["weight_decay"]) is decays
+        ]
+        for decays in (True, False)
+    )
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert all(parameter.dim() > 1 for parameter in decayed)
     assert not any(
@@ -22,6 +32,25 @@ def test_only_matrices_decay():
     )
     assert len(decayed) + len(rest) == len(names)
     assert any("knots" in names[id(p)] for p in rest) and any("embeddings" in names[id(p)] for p in rest)
+
+
+def test_each_part_has_its_own_rate_and_a_frozen_one_is_not_stepped():
+    model = VMAs(vmas_base())
+    config = OptimiserConfig(learning_rate=1e-3, part_rates={"video_encoder": 0, "music_decoder": 0.1})
+    freeze(model, config)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {names[id(p)]: group["lr"] for group in parameter_groups(model, config) for p in group["params"]}
+    assert {part_of(name) for name in rates} == {"music_decoder", "heads"}
+    assert {part_of(name): rate for name, rate in rates.items()} == {
+        "music_decoder": pytest.approx(1e-4),
+        "heads": pytest.approx(1e-3),
+    }
+
+
+def test_a_part_cannot_have_a_rate_of_its_own_where_the_rate_is_found():
+    with pytest.raises(ValueError, match=r"part_rates\.video_encoder \(0\.1\) must be 0 or 1: dadapt_adam"):
+        OptimiserConfig(name="dadapt_adam", part_rates={"video_encoder": 0.1})
+    OptimiserConfig(name="dadapt_adam", part_rates={"video_encoder": 0})
 
 
 def test_the_rate_rises_linearly_and_falls_as_half_a_cosine():

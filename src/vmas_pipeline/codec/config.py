@@ -48,8 +48,9 @@ class CodecConfig:
     """Which codec the flow uses, and how the small one is trained."""
 
     pretrained: str | None = None
-    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), or a file of audiocraft's (MusicGen's
-    compression_state_dict.bin): it is copied, and nothing is trained."""
+    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), a file of audiocraft's (MusicGen's
+    compression_state_dict.bin), or a registered model whose codec is taken (`models:/vmas@champion`): it is copied, and
+    nothing is trained."""
     bandwidth: float | None = Field(default=None, gt=0)
     """Kilobits a second of a pretrained EnCodec that has several (24 kHz: 1.5 to 24, of 2 to 32 codebooks); null for
     the largest."""

@@ -131,10 +131,10 @@ def read_shards(folder: Folder) -> Iterator[Sample]:
     Raises:
         ValueError: a folder without shards.
     """
-    shards = sorted(folder.glob("[0-9]*.tar"), key=str)
+    shards: list[Folder] = [*folder.glob("[0-9]*.tar")]
     if not shards:
         raise ValueError(f"no shards in {folder}: run `kedro run --pipeline=features` first")
-    for shard in shards:
+    for shard in sorted(shards, key=str):
         with shard.open("rb") as stream:
             yield from map(decode_sample, _stored_samples(stream))
 

@@ -49,6 +49,15 @@ class ImageEncoder(nn.Module):
         self.register_buffer("scale", std / clip_std, persistent=False)  # from ImageNet's normalisation to CLIP's
         self.register_buffer("shift", (mean - clip_mean) / clip_std, persistent=False)
 
+    @property
+    def recompute(self) -> bool:
+        """Whether blocks keep their inputs alone for the backward pass."""
+        return self.transformer.grad_checkpointing
+
+    @recompute.setter
+    def recompute(self, value: bool) -> None:
+        self.transformer.set_grad_checkpointing(value)
+
     def forward(self, frames: Tensor) -> Tensor:
         """Encode a batch of clips.
 

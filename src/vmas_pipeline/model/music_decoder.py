@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from vmas_pipeline.model.config import MusicDecoderConfig
 from vmas_pipeline.model.decoder_layer import DecoderLayer
@@ -84,6 +85,7 @@ class MusicDecoder(nn.Module):
         self.aligned_proj = nn.Linear(width, width, bias=False) if time_aligned_path else None
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
+        self.recompute = False  # True: layers keep their inputs alone for the backward pass
         self.int8: PackedDecoder | None = None
         self._initialise()
 
@@ -177,8 +179,9 @@ class MusicDecoder(nn.Module):
         if context.aligned is not None:
             x = x + context.aligned[:, :steps]
         for index, layer in enumerate(self.stack):
-            cache = caches[index] if caches else None
-            x = layer(x, context.keys_values[index], context.bias(index, steps), cache)
+            given = (x, context.keys_values[index], context.bias(index, steps), caches[index] if caches else None)
+            keep = not (self.recompute and torch.is_grad_enabled())
+            x = layer(*given) if keep else checkpoint(layer, *given, use_reentrant=False)
         return self.norm(x)
 
     def generate(

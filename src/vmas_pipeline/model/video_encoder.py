@@ -15,6 +15,7 @@ import torch
 from timm.layers import DropPath, Mlp, trunc_normal_
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from vmas_pipeline.model.config import VideoEncoderConfig, stock_hiera, temporal_hiera, with_overrides
 from vmas_pipeline.model.weights import Loaded, hiera_weights, load
@@ -60,6 +61,7 @@ class VideoEncoder(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.local = len(list(takewhile(lambda block: block.attn.window is not None, blocks)))  # see single frames
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.recompute = False  # True: blocks within single frames keep their inputs alone for the backward pass
         self._initialise()
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -84,8 +86,15 @@ class VideoEncoder(nn.Module):
         x = self.patch_embed(frames)  # [B, T, H, W, C]
         spatial = self.pos_embed_spatial.view(1, 1, self.config.grid, self.config.grid, -1)
         x = x + spatial + self.pos_embed_temporal[:, :, None, None]
-        parts = [self.blocks[: self.local](part) for part in x.split(self._steps_at_once(x), dim=1)]
+        parts = [self._within_frames(part) for part in x.split(self._steps_at_once(x), dim=1)]
         return self.blocks[self.local :](torch.cat(parts, dim=1))
+
+    def _within_frames(self, x: Tensor) -> Tensor:
+        """The blocks that see single frames: [B, t, H, W, C] -> [B, t, h, w, D]."""
+        for block in list(self.blocks)[: self.local]:
+            keep = not (self.recompute and torch.is_grad_enabled())
+            x = block(x) if keep else checkpoint(block, x, use_reentrant=False)
+        return x
 
     def _steps_at_once(self, x: Tensor) -> int:
         """Time steps that the blocks within single frames take at once: on a CPU few, which then stay in its cache."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.generator import model_config
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
 from vmas_pipeline.sampling import Sampling
 
@@ -15,29 +16,51 @@ if TYPE_CHECKING:
 
 _STRICT = ConfigDict(extra="forbid")
 
+Part = Literal["video_encoder", "music_decoder", "heads"]
+"""Of a model; the heads are those of the contrastive objective."""
+
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ModelConfig:
-    """Which model is trained."""
+    """Which model is trained, and what it starts from."""
 
     size: str = "vmas_base"
     """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Options that differ from the named size, nested as VMAsConfig is."""
+    start: str | None = None
+    """A trained model to go on from, models:/vmas@champion or a model folder: it brings its own sizes (`size` and
+    `overrides` say nothing then), and features must be made with its codec."""
     encoder_weights: Path | None = None
     """File of pretrained weights for the video encoder; null starts from random ones."""
     musicgen_weights: Path | None = None
     """File of pretrained weights for the music decoder; null starts from random ones."""
 
+    def __post_init__(self) -> None:
+        if self.start and (self.encoder_weights or self.musicgen_weights):
+            raise ValueError("train.model.start brings all weights: set encoder_weights and musicgen_weights to null")
+
     def build(self) -> VMAsConfig:
-        """The model's config, with the overrides applied.
+        """The model's config, with the overrides applied, or that of the model to start from.
 
         Raises:
-            ValueError: an unknown size or option; the message names it.
+            ValueError: an unknown size or option, or no model to start from; the message names it.
         """
+        if self.start:
+            return model_config(Path(self.start))
         if self.size not in SIZES:
             raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
         return with_overrides(SIZES[self.size](), self.overrides, "train.model.overrides")
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class AdapterConfig:
+    """Low-rank adapters beside the decoder's matrices; all else is frozen."""
+
+    rank: int = Field(default=8, ge=1)
+    alpha: int = Field(default=16, ge=1)
+    """The adapters' product is scaled by alpha / rank."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -74,6 +97,20 @@ class OptimiserConfig:
     final_rate: float = Field(default=0.02, ge=0, le=1)
     """Where the cosine ends, as a share of its peak."""
 
+    part_rates: dict[Part, float] = field(default_factory=dict)
+    """Learning rate of a part of the model, as a multiple of `learning_rate`: 0 freezes it, 0.1 suits a pretrained one;
+    1 where nothing is said."""
+
+    def __post_init__(self) -> None:
+        for part, rate in self.part_rates.items():
+            if rate < 0 or (self.adaptive and rate not in (0, 1)):
+                why = (
+                    "must not be negative"
+                    if rate < 0
+                    else f"must be 0 or 1: {self.name} finds one rate for all weights"
+                )
+                raise ValueError(f"train.optimiser.part_rates.{part} ({rate:g}) {why}")
+
     @property
     def adaptive(self) -> bool:
         """It finds the learning rate itself, from sums over all weights."""
@@ -96,6 +133,11 @@ class EngineConfig:
     """Keep the optimiser's states in the CPU's memory (stages 1 to 3)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of forward and backward; the optimiser steps float32 weights in either. bf16 needs stage 1 or more."""
+    recompute: Literal["nothing", "encoder", "all"] = "nothing"
+    """Activations that are computed again for the backward pass rather than kept: of the encoder's blocks within single
+    frames (Hiera's first two stages; most of its memory), or of these and every decoder layer."""
+    compile: bool = False
+    """Let torch.compile compile the model: minutes at the start, for faster steps on a GPU."""
     micro_batch: int = Field(default=8, ge=1)
     """Clips a rank takes at once."""
     accumulation: int = Field(default=1, ge=1)
@@ -184,6 +226,8 @@ class TrainConfig:
     """A training run."""
 
     model: ModelConfig = ModelConfig()
+    adapters: AdapterConfig | None = None
+    """Train low-rank adapters alone (LoRA); null trains the weights themselves."""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     engine: EngineConfig = EngineConfig()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -25,12 +25,13 @@ from upath import UPath
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.objective import Losses, batch_losses
-from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
+from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, freeze, learning_rate_factor
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.roll_call import RollCall
 from vmas_pipeline.training.state import full_weights
@@ -127,11 +128,16 @@ def _prepare(job: Job, device: torch.device) -> Run:
     model = VMAs(config.model.build(), codec.code_vectors)
     checkpoints = Checkpoints(job.checkpoints, config.watch.checkpoints_kept)
     done = checkpoints.last_whole() or 0
+    if not done and (started_from := load_pretrained(model, config.model)) and rank == 0:
+        tqdm.write("\n".join(started_from))
+    recompute(model, config.engine.recompute)
+    if config.adapters:
+        add_adapters(model, config.adapters)
+    freeze(model, config.optimiser)
     if done:
         checkpoints.load_weights(done, model)
-    elif (started_from := load_pretrained(model, config.model)) and rank == 0:
-        tqdm.write("\n".join(started_from))
     average = MovingAverage(model.named_parameters(), config.ema_decay, kept=rank == 0)
+    average.to(device)
     run = Run(
         job=job,
         engine=_engine(model, config, done),
@@ -147,6 +153,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
             UPath(job.features),
             job.run_id if rank == 0 else None,
             rank,
+            device,
             BestWeights(job.checkpoints),
         ),
         device=device,
@@ -176,7 +183,15 @@ def _engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
         lr_scheduler=schedule,
         config=config.engine.deepspeed(config.optimiser.clip),
     )
+    if config.engine.compile:
+        engine.compile()
     return engine
+
+
+def recompute(model: VMAs, parts: Literal["nothing", "encoder", "all"]) -> None:
+    """Say whose blocks keep only their inputs for the backward pass."""
+    model.video_encoder.recompute = parts != "nothing"
+    model.music_decoder.recompute = parts == "all"
 
 
 def _batches(run: Run) -> Iterator[Batch]:

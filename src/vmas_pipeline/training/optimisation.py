@@ -6,24 +6,41 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from vmas_pipeline.training.config import OptimiserConfig
-from vmas_pipeline.training.state import Weights
+from vmas_pipeline.training.config import OptimiserConfig, Part
+from vmas_pipeline.training.state import Weights, trained
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices with weight decay; norms, biases, embeddings, positions and scalars without."""
+def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
+    """The trained parameters by part and decay: matrices with weight decay; norms, biases, embeddings, positions and
+    scalars without. Each group has its part's learning rate."""
     undecayed = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, nn.Embedding | nn.LayerNorm)
         for parameter in module.parameters(recurse=False)
     }
-    decayed: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trained(model):
         plain = parameter.dim() < 2 or "pos_embed" in name or name.endswith(".knots") or id(parameter) in undecayed
-        (rest if plain else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        rate = config.part_rates.get(part_of(name), 1.0)
+        groups.setdefault((rate, 0.0 if plain else config.weight_decay), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": decay, "lr": config.learning_rate * rate}
+        for (rate, decay), parameters in groups.items()
+    ]
+
+
+def freeze(model: nn.Module, config: OptimiserConfig) -> None:
+    """Freeze the parts whose learning rate is 0."""
+    for name, parameter in model.named_parameters():
+        if config.part_rates.get(part_of(name)) == 0:
+            parameter.requires_grad_(False)
+
+
+def part_of(name: str) -> Part:
+    """The part of the model that a parameter belongs to."""
+    first = name.partition(".")[0]
+    return first if first in ("video_encoder", "music_decoder") else "heads"  # type: ignore[return-value]
 
 
 def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = False) -> torch.optim.Optimizer:
@@ -34,13 +51,13 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = F
     weights are one group, so that norms and embeddings decay too.
 
     Args:
-        model: its parameters are stepped.
+        model: those of its parameters that are not frozen are stepped.
         config: which optimiser, and its settings.
         sharded: the states lie on several ranks.
     """
-    groups = parameter_groups(model, config.weight_decay)
+    groups = parameter_groups(model, config)
     if config.adaptive and sharded:
-        groups = [{"params": list(model.parameters()), "weight_decay": config.weight_decay}]
+        groups = [{"params": [parameter for _, parameter in trained(model)], "weight_decay": config.weight_decay}]
     if config.name == "dadapt_adam":
         from dadaptation import DAdaptAdam
 
@@ -78,6 +95,10 @@ class MovingAverage:
     def __init__(self, weights: Weights, decay: float, kept: bool = True):
         self.decay, self.updates = decay, 0
         self.average = {name: weight.detach().float().clone() for name, weight in weights if kept}
+
+    def to(self, device: torch.device) -> None:
+        """Move it, in place."""
+        self.average = {name: value.to(device) for name, value in self.average.items()}
 
     @torch.no_grad()
     def update(self, weights: Weights) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from vmas_pipeline.model.video_encoder import VideoEncoder
@@ -28,6 +29,10 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
     Raises:
         ValueError: a file that is missing, unreadable, or of another model.
     """
+    if config.start:
+        file = Path(config.start) / "model.safetensors"
+        model.load_state_dict(read_weights(file))
+        return [f"training goes on from the model in {config.start}"]
     told = []
     for part, path, load in (
         ("video encoder", config.encoder_weights, _encoder_loader(model)),
@@ -46,8 +51,21 @@ def _encoder_loader(model: VMAs) -> Callable[[dict[str, Tensor]], Loaded]:
     return encoder.load_hiera if isinstance(encoder, VideoEncoder) else encoder.load_clip
 
 
-def check_files(config: ModelConfig) -> None:
-    """Raise a ValueError, before any process starts, where a file that the config names is missing."""
+def check_start(config: ModelConfig, code_vectors: Tensor) -> None:
+    """Raise a ValueError, before any process starts, where what the config names is missing or speaks another codec.
+
+    Args:
+        config: what to start from.
+        code_vectors: of the codec that the features were made with.
+    """
+    if config.start:
+        with safe_open(Path(config.start) / "model.safetensors", "pt") as file:
+            own = file.get_tensor("code_vectors")
+        if own.shape != code_vectors.shape or not torch.equal(own, code_vectors):
+            raise ValueError(
+                f"train.model.start: the model in {config.start} was trained with another codec than these features: "
+                f"set codec.pretrained to {config.start}/codec and run the pipelines codec and features again"
+            )
     for setting, path, source in (
         (
             "encoder_weights",

@@ -12,7 +12,7 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import read_index
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
-from vmas_pipeline.training.pretrained import check_files
+from vmas_pipeline.training.pretrained import check_start
 
 
 def train(
@@ -93,7 +93,6 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
     """Refuse a model that does not fit the clips or the codec, before any process starts."""
     from vmas_pipeline.codec.interface import load_codec
 
-    check_files(config.model)
     engine = config.engine
     if config.optimiser.adaptive and engine.ranks > 1 and engine.zero_stage and not torch.cuda.is_available():
         raise ValueError(
@@ -101,6 +100,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
         )
     model, loaded = config.model.build(), load_codec(codec)
+    check_start(config.model, loaded.code_vectors)
     pairs = {
         "video.frames": (model.frames_per_clip, clip.frames_per_clip),
         "video.frame_size": (model.video.frame_size, clip.frame_size),

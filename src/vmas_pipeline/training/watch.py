@@ -18,6 +18,7 @@ from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
+from vmas_pipeline.training.adapters import merged
 from vmas_pipeline.training.checkpoints import BestWeights
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import held_out_batches
@@ -37,6 +38,7 @@ class Watch:
         clip, codec, features: what samples and validation are made from.
         run_id: the MLflow run; None logs to none.
         rank: this process.
+        device: where it looks.
         best: takes the weights of the best validation.
     """
 
@@ -48,16 +50,19 @@ class Watch:
         features: Folder,
         run_id: str | None,
         rank: int,
+        device: torch.device,
         best: BestWeights,
     ):
-        self.config, self.clip, self.codec, self.rank = config, clip, codec, rank
+        self.config, self.clip, self.codec, self.rank = config, clip, codec.to(device), rank
+        self.device = device
         self.logger = RunLogger(run_id) if run_id else None
         watch = config.watch
-        self.held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
+        held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
+        self.held_out = [batch.to(device) for batch in held_out]
         self.window: list[dict[str, float]] = []  # figures of the steps since the last log
         self.validation: dict[str, float] = {}
-        self.since = time.perf_counter()
         self.averaged: VMAs | None = None
+        self.since = time.perf_counter()
         self.best = best
 
     def start(self, done: int, steps: int) -> None:
@@ -103,7 +108,7 @@ class Watch:
         if self.rank != 0:
             return
         best = self.config.keep == "best" and self.best.file.exists()
-        model = self._averaged(self.best.weights() if best else average.average)
+        model = self._model(self.best.weights() if best else average.average)
         provenance = {**provenance, "step": self.best.step if best else self.step}
         Generator(model, self.codec, self.clip, self.config.sampling, provenance).save(folder)
         result.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +126,7 @@ class Watch:
     def _validate(self, step: int, average: MovingAverage) -> None:
         if not self.held_out:
             return
-        self.validation = validation_figures(self._averaged(average.average), self.held_out)
+        self.validation = validation_figures(self._model(average.average), self.held_out)
         self.best.offer(self.validation[self.config.watch.best_by], step, average)
         if self.logger:
             self.logger.metrics({"validation": self.validation}, step)
@@ -130,17 +135,20 @@ class Watch:
         clips = self.config.watch.sample_clips
         if not (self.logger and self.held_out and clips):
             return
-        generator = Generator(self._averaged(average.average), self.codec, self.clip, self.config.sampling)
-        frames = self.held_out[0].frames[:clips].numpy()
+        generator = Generator(self._model(average.average), self.codec, self.clip, self.config.sampling)
+        frames = self.held_out[0].frames[:clips].cpu().numpy()
         for index, waveform in enumerate(generator.generate_from_frames(frames, seed=self.config.seed)):
             name = f"sample_{index}"
             self.logger.audio(name, waveform, self.codec.sample_rate, step)
             self.logger.figure(f"{name}_spectrogram", spectrogram(waveform, self.codec.sample_rate), step)
 
-    def _averaged(self, weights: Mapping[str, Tensor]) -> VMAs:
-        """A model of its own, made once, with the averaged weights given."""
-        if self.averaged is None:
-            self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).eval()
+    def _model(self, weights: Mapping[str, Tensor]) -> VMAs:
+        """A model of its own with the averaged weights given."""
+        adapters = self.config.adapters
+        if self.averaged is None or adapters:
+            self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).to(self.device).eval()
+        if adapters:
+            return merged(self.averaged, weights, adapters).eval()
         self.averaged.load_state_dict(weights, strict=False)  # the code vectors are there already
         return self.averaged
 

@@ -1,0 +1,34 @@
+"""Low-rank adapters (LoRA, Hu et al. 2021) for fine-tuning on little memory, through peft."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from peft import LoraConfig, LoraModel
+from torch import Tensor
+
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.config import AdapterConfig
+
+DECODER_MATRICES = r"music_decoder\.layers\.\d+\.((self|cross)_attention\.(qkv|q|kv|out)|linear[12])"
+"""What is adapted: attention and MLP of every decoder layer."""
+
+
+def add_adapters(model: VMAs, config: AdapterConfig) -> LoraModel:
+    """Freeze a model, in place, and put trainable adapters beside the decoder's matrices; at first they add nothing."""
+    lora = LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=DECODER_MATRICES
+    )
+    return LoraModel(model, lora, "default")
+
+
+def merged(model: VMAs, weights: Mapping[str, Tensor], config: AdapterConfig) -> VMAs:
+    """A model whose matrices have taken in their adapters.
+
+    Args:
+        model: of the right sizes; it is used up.
+        weights: of the model with adapters, as training names them.
+        config: the adapters.
+    """
+    tuner = add_adapters(model, config)
+    model.load_state_dict(weights, strict=False)  # the code vectors are there already
+    return cast(VMAs, tuner.merge_and_unload())
