@@ -165,3 +165,37 @@ def test_provenance_names_the_commit_whether_it_was_changed_and_the_data_lock(tm
 
 def test_provenance_without_a_repository_tells_the_versions_alone(tmp_path):
     assert {key.split(".")[0] for key in tracking.provenance(tmp_path)} == {"version"}
+
+
+def test_a_run_that_goes_on_from_another_shows_the_whole_curve_once(store, client):
+    first = tracking.RunLogger(tracking.start_run("x", {}, {}))
+    for step in (10, 20, 30):
+        first.metrics({"train": {"loss": float(step)}, "system": {"cpu": 1.0}}, step)
+    tracking.end_run("KILLED")
+    second = tracking.RunLogger(tracking.start_run("x", {}, {}))
+    second.take_over(first.run_id, until=20)
+    second.metrics({"train": {"loss": 30.5}}, 30)
+    history = client.get_metric_history(second.run_id, "train/loss")
+    assert [(metric.step, metric.value) for metric in history] == [(10, 10.0), (20, 20.0), (30, 30.5)]
+    run = client.get_run(second.run_id)
+    assert run.data.tags["continues"] == first.run_id
+    assert "system/cpu" not in run.data.metrics
+    assert (second.last_step("train/loss"), second.last_step("none")) == (30, 0)
+
+
+def test_a_run_that_is_no_longer_there_is_not_continued(store, client):
+    logger = tracking.RunLogger(tracking.start_run("x", {}, {}))
+    logger.take_over("0" * 32, until=5)
+    assert "continues" not in client.get_run(logger.run_id).data.tags
+
+
+def test_a_closed_run_is_open_for_the_time_of_a_block(store, client):
+    logger = tracking.RunLogger(tracking.start_run("x", {}, {}))
+    with logger.reopened():
+        pass
+    assert client.get_run(logger.run_id).info.status == "RUNNING"  # another process's affair
+    tracking.end_run()
+    with pytest.raises(RuntimeError), logger.reopened():
+        assert client.get_run(logger.run_id).info.status == "RUNNING"
+        raise RuntimeError
+    assert client.get_run(logger.run_id).info.status == "FAILED"

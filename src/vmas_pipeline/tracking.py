@@ -161,6 +161,44 @@ class RunLogger:
         for start in range(0, len(entries), BATCH_METRICS):
             self._client.log_batch(self.run_id, metrics=entries[start : start + BATCH_METRICS])
 
+    def last_step(self, key: str) -> int:
+        """The last step of a metric; 0 where there is none."""
+        return max((metric.step for metric in self._client.get_metric_history(self.run_id, key)), default=0)
+
+    def take_over(self, run_id: str, until: int) -> None:
+        """Copy another run's metrics up to a step, so that this run, which goes on from there, shows the whole curve.
+
+        The machine's load is left out; a run that is no longer there leaves this one as it is.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            keys = [key for key in self._client.get_run(run_id).data.metrics if not key.startswith("system/")]
+        except MlflowException:
+            return
+        found = [metric for key in keys for metric in self._client.get_metric_history(run_id, key)]
+        entries = [metric for metric in found if metric.step <= until]
+        for start in range(0, len(entries), BATCH_METRICS):
+            self._client.log_batch(self.run_id, metrics=entries[start : start + BATCH_METRICS])
+        self.tags({"continues": run_id})
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Write to a run that another process has closed: it is RUNNING for as long as the block lasts.
+
+        Nothing is changed where the run is open: it belongs to the process that opened it.
+        """
+        if self._client.get_run(self.run_id).info.status == "RUNNING":
+            yield
+            return
+        self._client.update_run(self.run_id, "RUNNING")
+        status = "FAILED"
+        try:
+            yield
+            status = "FINISHED"
+        finally:
+            self._client.set_terminated(self.run_id, status)
+
     def params(self, values: Mapping[str, Any]) -> None:
         """Log settings, nested ones as "outer.inner"."""
         from mlflow.entities import Param
@@ -229,6 +267,11 @@ def provenance(root: Path) -> dict[str, str]:
     if lock.is_file():
         tags["dvc.lock"] = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     return tags
+
+
+def store() -> str | None:
+    """The address of the tracking store in force, for a process elsewhere."""
+    return os.environ.get(URI_VARIABLE)
 
 
 def _client(tracking_uri: str | None = None) -> "MlflowClient":

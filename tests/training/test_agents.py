@@ -43,10 +43,11 @@ def start_agents(job: Path) -> list[subprocess.Popen]:
 
 
 def lose_node(agent: subprocess.Popen) -> None:
-    """SIGKILL to an agent and its rank, as when a machine is gone."""
-    for process in [psutil.Process(agent.pid), *psutil.Process(agent.pid).children(recursive=True)]:
-        process.kill()
+    """SIGKILL to an agent alone; its rank must not outlive it."""
+    ranks = psutil.Process(agent.pid).children(recursive=True)
+    agent.kill()
     agent.wait()
+    assert psutil.wait_procs(ranks, timeout=30)[1] == []
 
 
 @pytest.mark.timeout(400)
@@ -55,7 +56,7 @@ def test_killing_one_agent_ends_the_run_with_a_message_and_a_restart_goes_on(
 ):
     job = Job(
         train=small_config(steps=1500, engine=EngineConfig(processes=2, micro_batch=2, timeout_s=20)), clip=clip,
-        features=features, codec=codec, model=tmp_path / "model", checkpoints=tmp_path / "run",
+        features=str(features), codec=codec, model=tmp_path / "model", checkpoints=tmp_path / "run",
         result=tmp_path / "result.json",
     )  # fmt: skip
     job.write(tmp_path / "job.json")

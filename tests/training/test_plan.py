@@ -1,9 +1,12 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
-from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
-from vmas_pipeline.training.plan import plan
+from vmas_pipeline.model.config import vmas_base
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
+from vmas_pipeline.training.plan import kept_activations, plan
 
 PAPER = TrainConfig(
     model=ModelConfig(size="vmas_paper"),
@@ -40,6 +43,62 @@ def test_offloaded_states_are_not_on_the_gpu():
     offloaded = plan(replace(PAPER, engine=replace(PAPER.engine, processes=1, nodes=1, offload=True)))
     weights = sum(offloaded.parameters.values())
     assert offloaded.memory[2] / weights == pytest.approx(4)
+
+
+def test_adapters_have_gradients_and_states_and_frozen_weights_none():
+    adapted = replace(PAPER, adapters=AdapterConfig(rank=8), engine=replace(PAPER.engine, processes=1, nodes=1))
+    found = plan(adapted)
+    total = sum(found.parameters.values())
+    width = 1536  # qkv, out, q, kv, out and the two of the MLP, with rows and columns of rank 8
+    adapters = 48 * 8 * width * (4 + 2 + 2 + 3 + 2 + 5 + 5)
+    assert found.memory[2] == pytest.approx(2 * total + 14 * adapters)
+
+
+def test_what_is_computed_again_is_not_kept():
+    small = {"video": {"frames": 8}, "decoder": {"width": 128}}
+    config = TrainConfig(model=ModelConfig(overrides=small), engine=EngineConfig(micro_batch=2))
+    everything = plan(config).activations
+    encoder, nearly_nothing = (
+        plan(replace(config, engine=replace(config.engine, recompute=parts))).activations
+        for parts in ("encoder", "all")
+    )
+    assert nearly_nothing < encoder < everything
+    assert plan(replace(config, engine=replace(config.engine, micro_batch=4))).activations == 2 * everything
+
+
+def test_activations_are_those_that_a_forward_pass_keeps():
+    torch.manual_seed(0)
+    model, kept = VMAs(vmas_base()), {}
+    weights = {p.data_ptr() for p in model.parameters()}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        held = model(torch.randn(1, 3, 48, 32, 32), torch.zeros(1, 4, 250, dtype=torch.int64))
+    assert held.logits.shape == (1, 4, 250, 256)
+    assert kept_activations(TrainConfig()) == pytest.approx(sum(kept.values()), rel=0.02)
+
+
+def test_a_training_that_does_not_fit_is_refused_with_what_would(paper):
+    paper.check(PAPER, 80e9)
+    with pytest.raises(ValueError, match=r"needs about \d+\.\d GB .*which has 16\.0: .*recompute"):
+        paper.check(PAPER, 16e9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"steps": 10}, r"warmup_steps \(40\) must be fewer than train\.steps \(10\)"),
+        ({"engine": EngineConfig(micro_batch=1)}, "contrastive_weight needs two clips at once"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        TrainConfig(**changes)
 
 
 def test_the_plan_reads_as_lines(paper):

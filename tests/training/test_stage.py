@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow import MlflowClient
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
@@ -105,20 +106,42 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     assert Generator.load(tmp_path / "resumed").training["config"]["steps"] == 90
 
 
-def test_a_run_goes_on_from_a_checkpoint_after_its_first_validation_to_the_same_weights(
-    features, codec, clip, small_config, tmp_path
+@pytest.fixture
+def new_run(tmp_path, monkeypatch):
+    """A function that opens an MLflow run in a store of its own, and the store's client."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient()
+    experiment = client.create_experiment("training", artifact_location=str(tmp_path / "artifacts"))
+    return lambda: client.create_run(experiment).info.run_id, client
+
+
+def test_a_run_goes_on_after_its_first_validation_to_the_same_weights_and_curves(
+    features, codec, clip, small_config, tmp_path, new_run
 ):
-    watch = WatchConfig(validate_every=4, validation_clips=4, checkpoint_every=3, checkpoints_kept=9)
+    new_run, client = new_run
+    watch = WatchConfig(log_every=3, validate_every=4, validation_clips=4, checkpoint_every=3, checkpoints_kept=9)
     config = small_config(steps=20, watch=watch, engine=EngineConfig(processes=2, micro_batch=2))
-    kept, job = prepare(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+    first = new_run()
+    kept, job = prepare(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints", first)
     launch(job, config.engine)
     unbroken = load_file(tmp_path / "model" / "model.safetensors")
-    for step in kept.steps():
-        if step > 9:
-            shutil.rmtree(kept.folder / f"step-{step:08d}")
-    launch(job, config.engine)
-    resumed = load_file(tmp_path / "model" / "model.safetensors")
-    assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
+    curve = {metric.step: metric.value for metric in client.get_metric_history(first, "train/total")}
+    assert list(curve) == [3, 6, 9, 12, 15, 18, 20]
+    assert Generator.load(tmp_path / "model").training["revision"]["version.torch"].startswith("2.")
+
+    def go_on(run_id: str) -> list[tuple[int, float]]:
+        for step in kept.steps():
+            if step > 12:
+                shutil.rmtree(kept.folder / f"step-{step:08d}")
+        replace(Job.read(job), run_id=run_id).write(job)
+        launch(job, config.engine)
+        resumed = load_file(tmp_path / "model" / "model.safetensors")
+        assert all((unbroken[name] == resumed[name]).all() for name in unbroken)
+        return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, "train/total")]
+
+    assert go_on(new_run()) == list(curve.items())
+    assert go_on(first) == list(curve.items())
+    assert "speed/flop_utilisation" in client.get_run(first).data.metrics
 
 
 def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):
@@ -143,7 +166,7 @@ def test_a_model_that_does_not_fit_the_clips_is_refused_at_once(features, codec,
 
 
 def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config, tmp_path):
-    optimiser = OptimiserConfig(name="dadapt_adam", learning_rate=1.0)
+    optimiser = OptimiserConfig(name="dadapt_adam", learning_rate=1.0, warmup_steps=2)
     config = small_config(optimiser=optimiser, engine=EngineConfig(processes=2, zero_stage=2))
     with pytest.raises(ValueError, match=r"dadapt_adam sums over the ranks of ZeRO on GPUs alone: set .*zero_stage"):
         train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
@@ -171,4 +194,4 @@ def test_a_job_is_written_beside_its_checkpoints(features, codec, clip, small_co
     kept, file = prepare(small_config(), clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
     job = Job.read(file)
     assert file.parent == kept.folder
-    assert (job.train, job.features, job.model) == (small_config(), features, tmp_path / "model")
+    assert (job.train, job.features, job.model) == (small_config(), str(features), tmp_path / "model")

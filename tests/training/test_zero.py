@@ -88,7 +88,7 @@ def results(config, features, codec, clip, tmp_path_factory) -> dict[str, dict[s
 
     def job(optimiser: OptimiserConfig, layout: EngineConfig, checkpoints: str) -> Job:
         return Job(
-            train=replace(config, optimiser=optimiser, engine=layout), clip=clip, features=features, codec=codec,
+            train=replace(config, optimiser=optimiser, engine=layout), clip=clip, features=str(features), codec=codec,
             model=folder / "model", checkpoints=folder / checkpoints, result=folder / "result.json",
         )  # fmt: skip
 

@@ -35,16 +35,20 @@ def plan_training(
     model_folder: Path,
     checkpoints_folder: Path,
 ) -> None:
-    from vmas_pipeline.training.plan import plan
+    from vmas_pipeline.training.plan import GIGA, plan
     from vmas_pipeline.training.stage import prepare
 
     config = _with_folder(config)
     engine = config.engine
-    print("\n".join(plan(config).lines(config)))
+    planned = plan(config)
+    print("\n".join(planned.lines(config)))
+    if engine.memory_gb:
+        planned.check(config, engine.memory_gb * GIGA)
     if not any(shards_folder.glob("train/*.tar")) or not codec_folder.is_dir():
         print(f"no job is written: {shards_folder} or {codec_folder} is not there yet")
         return
-    _, job = prepare(config, clip, shards_folder, codec_folder, model_folder, checkpoints_folder)
+    run_id = active_logger().run_id
+    _, job = prepare(config, clip, shards_folder, codec_folder, model_folder, checkpoints_folder, run_id)
     print(
         f"on each of {engine.nodes} machines, which share {job.parent}:\n  torchrun --nnodes {engine.nodes} "
         f"--nproc-per-node {engine.processes} --rdzv-backend c10d --rdzv-endpoint HOST:29500 "

@@ -1,20 +1,24 @@
 """Low-rank adapters (LoRA, Hu et al. 2021) for fine-tuning on little memory, through peft."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from peft import LoraConfig, LoraModel
 from torch import Tensor
 
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import AdapterConfig
 
+if TYPE_CHECKING:
+    from peft import LoraModel
+
 DECODER_MATRICES = r"music_decoder\.layers\.\d+\.((self|cross)_attention\.(qkv|q|kv|out)|linear[12])"
 """What is adapted: attention and MLP of every decoder layer."""
 
 
-def add_adapters(model: VMAs, config: AdapterConfig) -> LoraModel:
+def add_adapters(model: VMAs, config: AdapterConfig) -> "LoraModel":
     """Freeze a model, in place, and put trainable adapters beside the decoder's matrices; at first they add nothing."""
+    from peft import LoraConfig, LoraModel  # seconds, which other trainings need not spend
+
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=DECODER_MATRICES
     )

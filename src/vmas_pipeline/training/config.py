@@ -144,6 +144,8 @@ class EngineConfig:
     """Micro-batches that make one optimiser step."""
     workers: int = Field(default=0, ge=0)
     """Processes of each rank that read and decode clips ahead of it; 0 reads them when they are needed."""
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Of a rank's device: a training that would need more is refused before it starts; null takes the GPU's."""
     timeout_s: float = Field(default=1800.0, gt=0)
     """How long ranks wait for one that has not come to the next step; then the run ends and names it. Longer than
     validation and samples take, which rank 0 makes alone."""
@@ -246,3 +248,16 @@ class TrainConfig:
     seed: int = Field(default=0, ge=0)
     resume: bool = True
     """Go on with an unfinished run of the same settings and data."""
+
+    def __post_init__(self) -> None:
+        engine = self.engine
+        if self.optimiser.warmup_steps >= self.steps:
+            raise ValueError(
+                f"train.optimiser.warmup_steps ({self.optimiser.warmup_steps}) must be fewer than train.steps "
+                f"({self.steps})"
+            )
+        if self.objective.contrastive_weight and engine.micro_batch * engine.ranks < 2:
+            raise ValueError(
+                "train.objective.contrastive_weight needs two clips at once: raise train.engine.micro_batch or "
+                "train.engine.processes, or set it to 0"
+            )

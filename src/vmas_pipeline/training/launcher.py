@@ -47,7 +47,7 @@ def launch(job: Path, engine: EngineConfig) -> None:
                 "TORCH_CPP_LOG_LEVEL": "ERROR",
             },
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         with _stopped_with_us(process):
             status = process.wait()
@@ -55,8 +55,9 @@ def launch(job: Path, engine: EngineConfig) -> None:
             raise TrainingFailed(f"training ended with status {status}: {_what_failed(error_file)}")
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def die_with_parent(by: int = signal.SIGTERM) -> None:
+    """Let the kernel signal this process when the one that started it ends, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
 
 
 @contextmanager

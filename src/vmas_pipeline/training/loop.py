@@ -6,13 +6,13 @@ torchrun --nproc-per-node 8 -m vmas_pipeline.training.loop JOB.json
 import json
 import logging
 import os
+import signal
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,13 +25,22 @@ from upath import UPath
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.tracking import RunLogger
 from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.divergence import LossGuard
+from vmas_pipeline.training.launcher import die_with_parent
 from vmas_pipeline.training.objective import Losses, batch_losses
-from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, freeze, learning_rate_factor
+from vmas_pipeline.training.optimisation import (
+    MovingAverage,
+    build_optimiser,
+    freeze,
+    learning_rate_factor,
+    set_recompute,
+)
+from vmas_pipeline.training.pace import Pace
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.roll_call import RollCall
 from vmas_pipeline.training.state import full_weights
@@ -59,6 +68,10 @@ class Job:
     """Where the figures of the finished run go, as JSON."""
     run_id: str | None = None
     """The MLflow run to write to; None writes to none."""
+    tracking_uri: str | None = None
+    """Where that run is kept; None for the store of the process's environment."""
+    revision: dict[str, str] = field(default_factory=dict)
+    """Of the code, the data and the libraries (`tracking.provenance`)."""
 
     def write(self, path: Path) -> None:
         path.write_bytes(TypeAdapter(Job).dump_json(self, indent=2))
@@ -82,6 +95,8 @@ class Run:
     guard: LossGuard
     watch: Watch
     device: torch.device
+    previous_run: str | None = None
+    """The MLflow run that wrote the checkpoint from which this one goes on."""
     taken: int = 0
     """Clips that all ranks together have taken from the data."""
 
@@ -103,21 +118,26 @@ def train_rank(job: Job) -> None:
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     roll_call = RollCall(job.train.engine.timeout_s)
     run = _prepare(job, device)
-    run.watch.start(run.done, job.train.steps)
-    batches = _batches(run)
+    with run.watch.open(run.done, run.previous_run):
+        _train(run, roll_call)
+        run.watch.finish(run.average, job.model, job.result, _provenance(job))
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def _train(run: Run, roll_call: RollCall) -> None:
+    """All steps that are left."""
+    job, batches = run.job, _batches(run)
     for step in range(run.done + 1, job.train.steps + 1):
         with roll_call.step(step):
-            losses, waited = _optimiser_step(run, batches, step)
+            losses, pace = _optimiser_step(run, batches, step)
             if step % job.train.ema_every == 0:
                 run.average.update(full_weights(run.engine, job.train.engine.sharded))
-            run.watch.after_step(step, losses, waited, run.engine, run.average)
+            run.watch.after_step(step, losses, pace, run.engine, run.average)
             if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
                 run.checkpoints.save(run.engine, step, run.average, run.progress)
             if run.watch.has_enough(step):
                 break
-    run.watch.finish(run.average, job.model, job.result, _provenance(job))
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
 
 
 def _prepare(job: Job, device: torch.device) -> Run:
@@ -130,7 +150,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
     done = checkpoints.last_whole() or 0
     if not done and (started_from := load_pretrained(model, config.model)) and rank == 0:
         tqdm.write("\n".join(started_from))
-    recompute(model, config.engine.recompute)
+    set_recompute(model, config.engine.recompute)
     if config.adapters:
         add_adapters(model, config.adapters)
     freeze(model, config.optimiser)
@@ -140,7 +160,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
     average.to(device)
     run = Run(
         job=job,
-        engine=_engine(model, config, done),
+        engine=build_engine(model, config, done),
         average=average,
         checkpoints=checkpoints,
         done=done,
@@ -151,7 +171,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
             job.clip,
             codec,
             UPath(job.features),
-            job.run_id if rank == 0 else None,
+            RunLogger(job.run_id, job.tracking_uri) if job.run_id and rank == 0 else None,
             rank,
             device,
             BestWeights(job.checkpoints),
@@ -160,12 +180,12 @@ def _prepare(job: Job, device: torch.device) -> Run:
     )
     if done:
         progress = checkpoints.load(done, run.engine, average)
-        run.taken = progress["taken"]
+        run.taken, run.previous_run = progress["taken"], progress["run_id"]
         run.guard.load(progress["guard"])
     return run
 
 
-def _engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
+def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
     """DeepSpeed's engine, its schedule after so many steps."""
     import deepspeed
 
@@ -188,12 +208,6 @@ def _engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
     return engine
 
 
-def recompute(model: VMAs, parts: Literal["nothing", "encoder", "all"]) -> None:
-    """Say whose blocks keep only their inputs for the backward pass."""
-    model.video_encoder.recompute = parts != "nothing"
-    model.music_decoder.recompute = parts == "all"
-
-
 def _batches(run: Run) -> Iterator[Batch]:
     """This rank's batches from where the run is."""
     engine = run.job.train.engine
@@ -203,23 +217,24 @@ def _batches(run: Run) -> Iterator[Batch]:
     return training_batches(run.clips, positions, engine.workers)
 
 
-def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, float]:
-    """All micro-batches of one optimiser step; returns the last one's losses and the seconds spent waiting for data."""
-    config, waited, stepped = run.job.train, 0.0, 0
+def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, Pace]:
+    """All micro-batches of one optimiser step; returns the last one's losses and the seconds that it took."""
+    config, stepped, pace = run.job.train, 0, Pace(run.device)
     torch.manual_seed(_seed(config.seed, step, torch.distributed.get_rank()))
     run.engine.train()
     while stepped < config.engine.accumulation:
-        asked = time.perf_counter()
-        batch = next(batches).to(run.device)
+        with pace.waiting():
+            batch = next(batches).to(run.device)
         run.taken += config.engine.micro_batch * torch.distributed.get_world_size()
-        waited += time.perf_counter() - asked
-        output = run.engine(batch.video().to(config.engine.dtype), batch.codes, batch.with_video)
-        losses = batch_losses(output, batch, config.objective)
+        with pace.alone():
+            output = run.engine(batch.video().to(config.engine.dtype), batch.codes, batch.with_video)
+            losses = batch_losses(output, batch, config.objective)
         if run.guard.accepts(losses.total, step):
             run.engine.backward(losses.total)
             run.engine.step()
             stepped += 1
-    return losses, waited
+    pace.end()
+    return losses, pace
 
 
 def _seed(*numbers: int) -> int:
@@ -237,11 +252,16 @@ def _device() -> torch.device:
 
 def _provenance(job: Job) -> dict[str, Any]:
     """What the model folder says of its training."""
-    return {"run_id": job.run_id, "config": json.loads(json.dumps(asdict(job.train), default=str))}
+    return {
+        "run_id": job.run_id,
+        "revision": job.revision,
+        "config": json.loads(json.dumps(asdict(job.train), default=str)),
+    }
 
 
 @record
 def main() -> None:
+    die_with_parent(signal.SIGKILL)  # a launcher that is killed outright cannot end its ranks
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     train_rank(Job.read(Path(sys.argv[1])))
 

@@ -67,7 +67,7 @@ def watched_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
 
     The mean over all codebooks hides whether the video is used: the residual codebooks are mostly noise.
     """
-    first = code_losses(logits, batch.codes)[:, 0]  # [B, T]
+    first = code_losses(logits[:, :1], batch.codes[:, :1])[:, 0]  # [B, T]
     beats = batch.beat_weights >= 1
     return first.mean(), first[beats].mean() if beats.any() else first.mean()
 

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import OptimiserConfig, Part
 from vmas_pipeline.training.state import Weights, trained
 
@@ -35,6 +37,12 @@ def freeze(model: nn.Module, config: OptimiserConfig) -> None:
     for name, parameter in model.named_parameters():
         if config.part_rates.get(part_of(name)) == 0:
             parameter.requires_grad_(False)
+
+
+def set_recompute(model: VMAs, parts: Literal["nothing", "encoder", "all"]) -> None:
+    """Say whose blocks keep only their inputs for the backward pass."""
+    model.video_encoder.recompute = parts != "nothing"
+    model.music_decoder.recompute = parts == "all"
 
 
 def part_of(name: str) -> Part:

@@ -3,10 +3,18 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
+from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.optimisation import freeze, set_recompute
+from vmas_pipeline.training.state import trained
 
 STATES = {"adamw": 2, "dadapt_adam": 3, "prodigy": 4}
 """Float32 numbers a weight that the optimiser keeps beside the weight itself."""
@@ -26,6 +34,33 @@ class Plan:
     clip_flop: float
     """Floating-point operations of a clip, forward and backward, the latter taken as twice the former."""
     clips_a_step: int
+    activations: float
+    """Bytes a rank that the forward pass keeps for the backward pass."""
+
+    def needed(self, config: TrainConfig) -> float:
+        """Bytes on rank 0's device, which keeps the moving average too."""
+        average = 4 * sum(self.parameters.values())
+        return self.memory[config.engine.zero_stage] + self.activations + average
+
+    def check(self, config: TrainConfig, available: float) -> None:
+        """Refuse what does not fit.
+
+        Args:
+            config: the training.
+            available: bytes of a rank's device.
+
+        Raises:
+            ValueError: it needs more; the message says what would need less.
+        """
+        needed = self.needed(config)
+        if needed > available:
+            raise ValueError(
+                f"this training needs about {needed / GIGA:.1f} GB on rank 0's device, which has "
+                f"{available / GIGA:.1f}: {self.memory[config.engine.zero_stage] / GIGA:.1f} for weights, gradients "
+                f"and states, {self.activations / GIGA:.1f} for activations, the rest for the moving average. Of "
+                "train.engine, lower micro_batch (and raise accumulation), set recompute to encoder or all, raise "
+                "zero_stage, set offload, or add ranks"
+            )
 
     def lines(self, config: TrainConfig) -> list[str]:
         """The plan as a person reads it."""
@@ -39,8 +74,10 @@ class Plan:
             f"a step: {self.clips_a_step} clips on {ranks} ranks, {step / 1e12:.3g} TFLOP; {config.steps} steps see "
             f"{self.clips_a_step * config.steps} clips",
             f"GB a rank for weights, gradients and {config.optimiser.name}'s states in {config.engine.precision}: "
-            f"{stages}; chosen is stage {config.engine.zero_stage}. Rank 0 keeps {4 * total / GIGA:.1f} more "
-            "for the moving average; activations come on top",
+            f"{stages}; chosen is stage {config.engine.zero_stage}",
+            f"GB a rank for the activations of {config.engine.micro_batch} clips, {config.engine.recompute} computed "
+            f"again: {self.activations / GIGA:.1f}; with the moving average rank 0 needs "
+            f"{self.needed(config) / GIGA:.1f} in all",
             f"time at 40 % of an H100's bf16 rate: {hours:.1f} h (reckoned, not measured)",
         ]
 
@@ -53,29 +90,78 @@ def plan(config: TrainConfig) -> Plan:
     """
     sizes = config.model.build()
     with torch.device("meta"):
-        model = VMAs(sizes)
-        frames = torch.empty(1, 3, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size)
-        codes = torch.zeros(1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(frames, codes)
+        model = _prepared(config, sizes)
     parts = {"video encoder": model.video_encoder, "music decoder": model.music_decoder}
     parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     total = sum(p.numel() for p in model.parameters())
     parameters["heads"] = total - sum(parameters.values())
+    stepped = sum(p.numel() for _, p in trained(model))
     engine = config.engine
     return Plan(
         parameters=parameters,
-        memory={stage: total * _bytes_a_weight(config, stage) for stage in (0, 1, 2, 3)},
-        clip_flop=3 * counter.get_total_flops(),
+        memory={stage: _bytes(config, stage, total, stepped) for stage in (0, 1, 2, 3)},
+        clip_flop=clip_flop(sizes),
         clips_a_step=engine.clips_a_step,
+        activations=engine.micro_batch * kept_activations(config),
     )
 
 
-def _bytes_a_weight(config: TrainConfig, stage: int) -> float:
-    """Weights and gradients in the precision of the pass, master weights and states in float32, each shared or not."""
+def kept_activations(config: TrainConfig) -> float:
+    """Bytes that the forward pass of one clip keeps for the backward pass, found with tensors that hold no values."""
+    sizes, dtype = config.model.build(), config.engine.dtype
+    kept: dict[int, tuple[torch.UntypedStorage, int]] = {}  # the storage is held, so that no other takes its number
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept.setdefault(storage._cdata, (storage, storage.nbytes()))
+        return tensor
+
+    with torch.device("meta"):
+        model = _prepared(config, sizes)
+    model.music_decoder.check_codes = lambda codes: None  # type: ignore[method-assign]  # there are no values
+    with FakeTensorMode():
+        weights = {
+            name: torch.empty(p.shape, dtype=dtype, requires_grad=p.requires_grad)
+            for name, p in model.named_parameters()
+        }
+        buffers = {name: torch.empty(value.shape, dtype=dtype) for name, value in model.named_buffers()}
+        frames, codes = _one_clip(sizes)
+        with saved_tensors_hooks(keep, lambda tensor: tensor):
+            functional_call(model, weights | buffers, (frames.to(dtype), codes))
+    own = {value.untyped_storage()._cdata for value in weights.values()}
+    return float(sum(size for number, (_, size) in kept.items() if number not in own))
+
+
+def clip_flop(sizes: VMAsConfig) -> float:
+    """Floating-point operations of one clip, forward and backward."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        VMAs(sizes)(*_one_clip(sizes))
+    return 3.0 * counter.get_total_flops()
+
+
+def _one_clip(sizes: VMAsConfig) -> tuple[Tensor, Tensor]:
+    """Frames and codes without values that matter."""
+    frames = torch.empty(1, 3, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size)
+    return frames, torch.zeros(1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64)
+
+
+def _prepared(config: TrainConfig, sizes: VMAsConfig) -> VMAs:
+    """The model as the training has it."""
+    model = VMAs(sizes)
+    set_recompute(model, config.engine.recompute)
+    if config.adapters:
+        add_adapters(model, config.adapters)
+    freeze(model, config.optimiser)
+    return model
+
+
+def _bytes(config: TrainConfig, stage: int, total: int, stepped: int) -> float:
+    """Of a rank: weights and gradients in the precision of the pass, master weights and states in float32, each shared
+    or not; only weights that are stepped have gradients and states."""
     ranks = config.engine.ranks
     width = 2 if config.engine.precision == "bf16" else 4
     master = 4 if config.engine.precision == "bf16" or stage else 0
     states = (4 * STATES[config.optimiser.name] + master) / (ranks if stage >= 1 else 1)
     gradients = width / (ranks if stage >= 2 else 1)
-    return states * (0 if config.engine.offload else 1) + gradients + width / (ranks if stage >= 3 else 1)
+    own = width * total / (ranks if stage >= 3 else 1)
+    return own + stepped * (gradients + (0 if config.engine.offload else states))

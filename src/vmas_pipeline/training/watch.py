@@ -1,8 +1,8 @@
 """What a person sees of a run: the progress bar, and metrics, validation and samples in MLflow."""
 
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,16 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import held_out_batches
 from vmas_pipeline.training.objective import Losses, validation_figures
 from vmas_pipeline.training.optimisation import MovingAverage
+from vmas_pipeline.training.pace import Pace, matmul_rate, slowest_rank
+from vmas_pipeline.training.plan import clip_flop
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
     from matplotlib.figure import Figure
+
+
+LOGGED = {"train": "total", "speed": "clips_per_s", "validation": "codebook_0"}
+"""Groups of metrics, and one of each that is always there."""
 
 
 class Watch:
@@ -36,7 +42,7 @@ class Watch:
     Args:
         config: how often to look at what.
         clip, codec, features: what samples and validation are made from.
-        run_id: the MLflow run; None logs to none.
+        logger: writes to the MLflow run; None logs to none.
         rank: this process.
         device: where it looks.
         best: takes the weights of the best validation.
@@ -48,44 +54,67 @@ class Watch:
         clip: ClipSpec,
         codec: AudioCodec,
         features: Folder,
-        run_id: str | None,
+        logger: RunLogger | None,
         rank: int,
         device: torch.device,
         best: BestWeights,
     ):
         self.config, self.clip, self.codec, self.rank = config, clip, codec.to(device), rank
         self.device = device
-        self.logger = RunLogger(run_id) if run_id else None
+        self.logger = logger
         watch = config.watch
         held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
         self.held_out = [batch.to(device) for batch in held_out]
         self.window: list[dict[str, float]] = []  # figures of the steps since the last log
         self.validation: dict[str, float] = {}
         self.averaged: VMAs | None = None
-        self.since = time.perf_counter()
+        self.logged: dict[str, int] = {}  # by group of metrics, the last step that this run has logged already
         self.best = best
 
-    def start(self, done: int, steps: int) -> None:
-        """Show the bar, at the step where the run goes on."""
-        self.step = done
-        if self.rank == 0 and done:
-            tqdm.write(f"training goes on from the checkpoint of step {done} of {steps}")
+    @contextmanager
+    def open(self, done: int, previous_run: str | None) -> Iterator[None]:
+        """Show the bar and write to the MLflow run for as long as the block lasts.
+
+        Args:
+            done: steps that were done before.
+            previous_run: the MLflow run that did them; its curves are continued.
+        """
+        self.step, steps = done, self.config.steps
+        if self.rank == 0:
+            if done:
+                tqdm.write(f"training goes on from the checkpoint of step {done} of {steps}")
+            self.flop = clip_flop(self.config.model.build())
+            self.rate = matmul_rate(self.device, self.config.engine.dtype)
         self.bar = tqdm(total=steps, initial=done, desc="train", unit="step", disable=self.rank != 0, mininterval=2)
+        with self.logger.reopened() if self.logger else nullcontext():
+            self._join_curves(done, previous_run)
+            yield
+        self.bar.close()
+
+    def _join_curves(self, done: int, previous_run: str | None) -> None:
+        """Take over what the run before has logged up to here; what this very run has logged is not logged again."""
+        if self.logger and previous_run == self.logger.run_id:
+            self.logged = {group: self.logger.last_step(f"{group}/{key}") for group, key in LOGGED.items()}
+        elif self.logger and previous_run:
+            self.logger.take_over(previous_run, done)
 
     def after_step(
-        self, step: int, losses: Losses, waited: float, engine: "DeepSpeedEngine", average: MovingAverage
+        self, step: int, losses: Losses, pace: Pace, engine: "DeepSpeedEngine", average: MovingAverage
     ) -> None:
-        """Take in a step, and log, validate or sample where one of them is due."""
+        """Take in a step, and log, validate or sample where one of them is due; all ranks take part."""
         self.step = step
+        watch, last = self.config.watch, step == self.config.steps
+        due = step % watch.log_every == 0 or last
+        slowest = slowest_rank(pace.data_s + pace.alone_s, self.device) if due else None
         if self.rank != 0:
             return
         figures = {name: float(value.detach()) for name, value in vars(losses).items()}
         norm = engine.get_global_grad_norm()
-        self.window.append({**figures, "data_wait_s": waited} | ({} if norm is None else {"grad_norm": float(norm)}))
+        times = {"step_s": pace.seconds, "data_wait_s": pace.data_s}
+        self.window.append({**figures, **times} | ({} if norm is None else {"grad_norm": float(norm)}))
         self.bar.update()
-        watch, last = self.config.watch, step == self.config.steps
-        if step % watch.log_every == 0 or last:
-            self._log(step, engine.optimizer.param_groups[0])
+        if slowest:
+            self._log(step, engine.optimizer.param_groups[0], *slowest)
         if step % watch.validate_every == 0 or last:
             self._validate(step, average)
         if step % watch.sample_every == 0 or last:
@@ -104,7 +133,6 @@ class Watch:
 
     def finish(self, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]) -> None:
         """Write the model folder, with the averaged weights, and the last validation's figures."""
-        self.bar.close()
         if self.rank != 0:
             return
         best = self.config.keep == "best" and self.best.file.exists()
@@ -114,22 +142,36 @@ class Watch:
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_text(json.dumps(self.validation, indent=2) + "\n")
 
-    def _log(self, step: int, group: dict[str, Any]) -> None:
-        elapsed, now = time.perf_counter() - self.since, time.perf_counter()
-        clips = len(self.window) * self.config.engine.clips_a_step
+    def _log(self, step: int, group: dict[str, Any], slowest: int, slowness: float) -> None:
         means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
+        self.window = []
         self.bar.set_postfix(loss=f"{means['total']:.3f}", cb0=f"{means['codebook_0']:.3f}")
-        if self.logger:
-            self.logger.metrics({"train": means, "clips_per_s": clips / max(elapsed, 1e-9)} | _rates(group), step)
-        self.window, self.since = [], now
+        self._metrics({"train": means | _rates(group), "speed": self._speed(means, slowest, slowness)}, step)
+
+    def _speed(self, means: dict[str, float], slowest: int, slowness: float) -> dict[str, float]:
+        """Of the steps alone, without validation and samples."""
+        clips = self.config.engine.clips_a_step / means["step_s"]
+        return {
+            "clips_per_s": clips,
+            "tokens_per_s": clips * self.config.model.build().tokens_per_clip,
+            "data_wait_share": means["data_wait_s"] / means["step_s"],
+            "flop_utilisation": clips * self.flop / (self.rate * self.config.engine.ranks),
+            "slowest_rank": slowest,
+            "slowest_over_mean": slowness,
+        }
+
+    def _metrics(self, values: Mapping[str, Any], step: int) -> None:
+        """Log groups of metrics, but those of steps that this run has logged before."""
+        due = {group: found for group, found in values.items() if step > self.logged.get(group, 0)}
+        if self.logger and due:
+            self.logger.metrics(due, step)
 
     def _validate(self, step: int, average: MovingAverage) -> None:
         if not self.held_out:
             return
         self.validation = validation_figures(self._model(average.average), self.held_out)
         self.best.offer(self.validation[self.config.watch.best_by], step, average)
-        if self.logger:
-            self.logger.metrics({"validation": self.validation}, step)
+        self._metrics({"validation": self.validation}, step)
 
     def _sample(self, step: int, average: MovingAverage) -> None:
         clips = self.config.watch.sample_clips
