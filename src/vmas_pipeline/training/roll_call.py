@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import torch.distributed as dist
@@ -49,9 +49,22 @@ class RollCall:
             dist.monitored_barrier(self.group, timedelta(seconds=seconds), wait_all_ranks=True)
         except RuntimeError as error:
             named = re.search(r"[Rr]anks? ([\d, ]+) failed to pass", str(error))
-            who = f"rank {named[1].strip(' ,')}" if named else f"a rank that rank {dist.get_rank()} waited for"
+            who = named[1].strip(" ,") if named else ", ".join(map(str, _missing()))
             raise RankMissing(
-                f"{who} did not come to step {step} within {seconds:g} s: its process or node is gone, or it is slow "
-                "(see its output, and train.engine.timeout_s); start the run again and it goes on from its last "
+                f"rank {who} did not come to step {step} within {seconds:g} s: its process or node is gone, or it is "
+                "slow (see its output, and train.engine.timeout_s); start the run again and it goes on from its last "
                 "checkpoint"
             ) from error
+
+
+def _missing() -> list[int]:
+    """The ranks that do not answer through the store by which all found each other: a connection that is closed under a
+    barrier does not say whose it was."""
+    store, ranks = dist.distributed_c10d._get_default_store(), range(dist.get_world_size())
+    try:
+        store.set(f"still here: {dist.get_rank()}", "")
+    except RuntimeError:
+        return [0]  # whose machine keeps the store
+    with suppress(RuntimeError):
+        store.wait([f"still here: {rank}" for rank in ranks], timedelta(seconds=AFTER_A_FAILURE_S))
+    return [rank for rank in ranks if not store.check([f"still here: {rank}"])]
