@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from vmas_pipeline.codec.config import SpectralCodecConfig
 from vmas_pipeline.codec.spectral import SpectralCodec
@@ -94,3 +95,12 @@ def codec(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "codec"
     SpectralCodec(SpectralCodecConfig(width=16, blocks=1)).save(folder)
     return folder
+
+
+@pytest.fixture
+def new_run(tmp_path, monkeypatch):
+    """A function that opens an MLflow run in a store of its own, and the store's client."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient()
+    experiment = client.create_experiment("training", artifact_location=str(tmp_path / "artifacts"))
+    return lambda: client.create_run(experiment).info.run_id, client

@@ -8,16 +8,23 @@ import torch
 from safetensors.torch import load_file
 
 from vmas_pipeline.codec.config import SpectralCodecConfig
+from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.generator import Generator
+from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConfig, ObjectiveConfig, OptimiserConfig
 from vmas_pipeline.training.stage import train
 
 
 @pytest.fixture(scope="module")
-def trained(features, codec, clip, small_config, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    train(small_config(), clip, features, codec, folder / "vmas", folder / "checkpoints")
-    return folder / "vmas"
+def trained(codec, clip, small_config, tmp_path_factory) -> Path:
+    """A model folder with random weights and the codec of the features."""
+    folder = tmp_path_factory.mktemp("trained") / "vmas"
+    loaded = load_codec(codec)
+    torch.manual_seed(3)
+    model = VMAs(small_config().model.build(), loaded.code_vectors)
+    Generator(model, loaded, clip, small_config().sampling).save(folder)
+    return folder
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

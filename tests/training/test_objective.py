@@ -26,6 +26,17 @@ def test_the_total_is_its_parts_as_weighted(model, batch):
     assert losses.total.item() == pytest.approx((losses.autoregressive + 0.3 * losses.contrastive).item())
 
 
+def test_every_codebook_and_the_beats_of_the_first_are_told(model, batch):
+    output = model(batch.video(), batch.codes)
+    figures = batch_losses(output, batch, ObjectiveConfig()).figures()
+    for k in range(4):
+        expected = torch.nn.functional.cross_entropy(output.logits[:, k].flatten(0, 1), batch.codes[:, k].flatten())
+        assert figures[f"codebook_{k}"] == pytest.approx(expected.item())
+    on_beats = batch.beat_weights >= 1
+    expected = torch.nn.functional.cross_entropy(output.logits[:, 0][on_beats], batch.codes[:, 0][on_beats])
+    assert figures["beat_frames"] == pytest.approx(expected.item())
+
+
 def test_beat_weights_count_only_where_asked_for(model, batch):
     output = model(batch.video(), batch.codes)
     weighted = batch_losses(output, batch, ObjectiveConfig(beat_weighting=True)).autoregressive

@@ -89,16 +89,9 @@ def test_a_training_that_does_not_fit_is_refused_with_what_would(paper):
         paper.check(PAPER, 16e9)
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"steps": 10}, r"warmup_steps \(40\) must be fewer than train\.steps \(10\)"),
-        ({"engine": EngineConfig(micro_batch=1)}, "contrastive_weight needs two clips at once"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused(changes, said):
-    with pytest.raises(ValueError, match=said):
-        TrainConfig(**changes)
+def test_a_contrast_of_single_clips_is_refused():
+    with pytest.raises(ValueError, match="contrastive_weight needs two clips at once"):
+        TrainConfig(engine=EngineConfig(micro_batch=1))
 
 
 def test_the_plan_reads_as_lines(paper):

@@ -31,7 +31,12 @@ def beat_weighted_cross_entropy(
     Raises:
         ValueError: shapes do not fit each other.
     """
-    return (code_losses(logits, codes) * weights[:, None] * _shares(logits, codebook_weights)).mean()
+    return weighted_mean(code_losses(logits, codes), weights, codebook_weights)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor, codebook_weights: Sequence[float] | None = None) -> Tensor:
+    """Losses of single codes [B, K, T], each frame by its weight [B, T] and each codebook by its own, as a scalar."""
+    return (losses * weights[:, None] * _shares(losses, codebook_weights)).mean()
 
 
 def code_losses(logits: Tensor, codes: Tensor) -> Tensor:
@@ -115,10 +120,10 @@ def _at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _shares(logits: Tensor, codebook_weights: Sequence[float] | None) -> Tensor:
+def _shares(losses: Tensor, codebook_weights: Sequence[float] | None) -> Tensor:
     """Codebook weights with mean one, [K, 1]."""
-    codebooks = logits.shape[1]
-    weights = torch.tensor(codebook_weights or [1.0] * codebooks, device=logits.device)
+    codebooks = losses.shape[1]
+    weights = torch.tensor(codebook_weights or [1.0] * codebooks, device=losses.device)
     if len(weights) != codebooks:
         raise ValueError(f"codebook_weights {codebook_weights} must have {codebooks} entries, one a codebook")
     return (weights / weights.mean())[:, None]

@@ -250,13 +250,7 @@ class TrainConfig:
     """Go on with an unfinished run of the same settings and data."""
 
     def __post_init__(self) -> None:
-        engine = self.engine
-        if self.optimiser.warmup_steps >= self.steps:
-            raise ValueError(
-                f"train.optimiser.warmup_steps ({self.optimiser.warmup_steps}) must be fewer than train.steps "
-                f"({self.steps})"
-            )
-        if self.objective.contrastive_weight and engine.micro_batch * engine.ranks < 2:
+        if self.objective.contrastive_weight and self.engine.micro_batch * self.engine.ranks < 2:
             raise ValueError(
                 "train.objective.contrastive_weight needs two clips at once: raise train.engine.micro_batch or "
                 "train.engine.processes, or set it to 0"

@@ -10,12 +10,7 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import adaptive_avg_pool1d
 
-from vmas_pipeline.model.losses import (
-    beat_weighted_cross_entropy,
-    code_losses,
-    contrastive_loss,
-    stepwise_contrastive_loss,
-)
+from vmas_pipeline.model.losses import code_losses, contrastive_loss, stepwise_contrastive_loss, weighted_mean
 from vmas_pipeline.model.vmas import VMAs, VMAsOutput
 from vmas_pipeline.training.config import ObjectiveConfig
 from vmas_pipeline.training.data import Batch
@@ -23,13 +18,20 @@ from vmas_pipeline.training.data import Batch
 
 @dataclass
 class Losses:
-    """The losses of one batch, scalars."""
+    """The losses of one batch, scalars but for the codebooks."""
 
     total: Tensor
     autoregressive: Tensor  # L_ar, eq. 4
     contrastive: Tensor  # L_con, eq. 2
-    codebook_0: Tensor  # plain cross-entropy of the first codebook, nats
-    beat_frames: Tensor  # the same on the frames of full weight alone
+    codebooks: Tensor  # [K], plain cross-entropy of each codebook, nats
+    beat_frames: Tensor  # of the first codebook on the frames of full weight alone
+
+    def figures(self) -> dict[str, float]:
+        """Names and numbers."""
+        values = {name: value.detach() for name, value in vars(self).items()}
+        codebooks = values.pop("codebooks")
+        named = {**values, **{f"codebook_{k}": loss for k, loss in enumerate(codebooks)}}
+        return {name: float(value) for name, value in named.items()}
 
 
 def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> Losses:
@@ -41,14 +43,15 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
         config: the terms and their weights.
     """
     weights = batch.beat_weights if config.beat_weighting else torch.ones_like(batch.beat_weights)
-    autoregressive = beat_weighted_cross_entropy(output.logits, batch.codes, weights, config.codebook_weights)
+    losses = code_losses(output.logits, batch.codes)  # [B, K, T]
+    autoregressive = weighted_mean(losses, weights, config.codebook_weights)
     contrastive = _contrast(output, config.contrastive_shifts)
-    first, beats = watched_losses(output.logits.detach(), batch)
+    codebooks, beats = watched_losses(losses.detach(), batch)
     return Losses(
         total=autoregressive + config.contrastive_weight * contrastive,
         autoregressive=autoregressive,
         contrastive=contrastive,
-        codebook_0=first,
+        codebooks=codebooks,
         beat_frames=beats,
     )
 
@@ -62,14 +65,21 @@ def _contrast(output: VMAsOutput, shifts: Sequence[int]) -> Tensor:
     return stepwise_contrastive_loss(gather(output.video_steps), gather(music), output.temperature, shifts)
 
 
-def watched_losses(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Plain cross-entropy of codebook 0, over all frames and over those of full beat weight.
+def watched_losses(losses: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Plain cross-entropy of each codebook, and of the first on the frames of full beat weight.
 
     The mean over all codebooks hides whether the video is used: the residual codebooks are mostly noise.
+
+    Args:
+        losses: of every code, [B, K, T].
+        batch: where the beats are.
+
+    Returns:
+        [K], and a scalar.
     """
-    first = code_losses(logits[:, :1], batch.codes[:, :1])[:, 0]  # [B, T]
     beats = batch.beat_weights >= 1
-    return first.mean(), first[beats].mean() if beats.any() else first.mean()
+    codebooks = losses.mean((0, 2))
+    return codebooks, losses[:, 0][beats].mean() if beats.any() else codebooks[0]
 
 
 @torch.inference_mode()
@@ -81,23 +91,26 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
         batches: of two clips or more each.
 
     Returns:
-        Nats: codebook_0, beat_frames; the same with shuffled videos; gap = shuffled - own of beat_frames, which is zero
-        for a model that does not look.
+        Nats: codebook_0, codebook_1, ..., beat_frames; codebook_0 and beat_frames with shuffled videos; gap and
+        beat_gap, which are shuffled - own of the two: zero for a model that does not look.
     """
-    own, shuffled = [], []
+    own: list[Tensor] = []
+    shuffled: list[Tensor] = []
     for batch in batches:
         features = model.encode_video(batch.video())
-        own.append(watched_losses(model.music_decoder(batch.codes, features), batch))
-        shuffled.append(watched_losses(model.music_decoder(batch.codes, features.roll(1, 0)), batch))
-    first, beats = (float(torch.stack(values).mean()) for values in zip(*own, strict=True))
-    first_shuffled, beats_shuffled = (float(torch.stack(values).mean()) for values in zip(*shuffled, strict=True))
+        for found, seen in ((own, features), (shuffled, features.roll(1, 0))):
+            codebooks, beats = watched_losses(code_losses(model.music_decoder(batch.codes, seen), batch.codes), batch)
+            found.append(torch.cat([codebooks, beats[None]]))
+    (*codebooks_own, beats_own), (*codebooks_shuffled, beats_shuffled) = (
+        torch.stack(found).mean(0).tolist() for found in (own, shuffled)
+    )
     return {
-        "codebook_0": first,
-        "beat_frames": beats,
-        "codebook_0_shuffled": first_shuffled,
+        **{f"codebook_{k}": loss for k, loss in enumerate(codebooks_own)},
+        "beat_frames": beats_own,
+        "codebook_0_shuffled": codebooks_shuffled[0],
         "beat_frames_shuffled": beats_shuffled,
-        "gap": first_shuffled - first,
-        "beat_gap": beats_shuffled - beats,
+        "gap": codebooks_shuffled[0] - codebooks_own[0],
+        "beat_gap": beats_shuffled - beats_own,
     }
 
 

@@ -108,7 +108,7 @@ class Watch:
         slowest = slowest_rank(pace.data_s + pace.alone_s, self.device) if due else None
         if self.rank != 0:
             return
-        figures = {name: float(value.detach()) for name, value in vars(losses).items()}
+        figures = losses.figures()
         norm = engine.get_global_grad_norm()
         times = {"step_s": pace.seconds, "data_wait_s": pace.data_s}
         self.window.append({**figures, **times} | ({} if norm is None else {"grad_norm": float(norm)}))
