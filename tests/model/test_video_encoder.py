@@ -1,10 +1,13 @@
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.video_encoder import (
+    DropPath,
     VideoEncoder,
     frame_difference,
     max_pool,
@@ -73,3 +76,18 @@ def test_frame_difference_is_zero_for_the_first_frame_and_for_a_still():
     frames = torch.zeros(1, 3, 4, 2, 2)
     frames[:, :, 2:] = 3.0
     assert frame_difference(frames)[0, 0, :, 0, 0].tolist() == [0, 0, 3, 0]
+
+
+def test_stochastic_depth_leaves_out_whole_clips_and_keeps_the_mean():
+    torch.manual_seed(0)
+    drop, x = DropPath(0.25), torch.ones(4000, 2, 3)
+    rows = drop(x).flatten(1)
+    assert rows.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (rows == rows[:, :1]).all()
+    assert rows.mean() == pytest.approx(1, abs=0.04)  # four standard deviations
+    assert torch.equal(drop.eval()(x), x)
+
+
+def test_a_model_without_clips_encoder_is_built_without_timm():
+    code = "import sys, vmas_pipeline.generator; assert not {'timm', 'torchvision'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from itertools import takewhile
 
 import torch
-from timm.layers import DropPath, Mlp, trunc_normal_
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -118,10 +117,10 @@ class VideoEncoder(nn.Module):
     def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                trunc_normal_(module.weight, std=0.02)
+                nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
-        trunc_normal_(self.pos_embed_spatial, std=0.02)
-        trunc_normal_(self.pos_embed_temporal, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed_spatial, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed_temporal, std=0.02)
 
 
 class PatchEmbed(nn.Module):
@@ -162,7 +161,7 @@ class Block(nn.Module):
         self.proj = nn.Linear(width_in, width) if width != width_in else None
         self.attn = WindowAttention(width_in, width, heads, window, pool)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = Mlp(width, 4 * width)
+        self.mlp = Mlp(width)
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -172,6 +171,32 @@ class Block(nn.Module):
             x = max_pool(self.proj(y), self.pool)
         x = x + self.drop_path(self.attn(y))
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+class Mlp(nn.Module):
+    """Two layers, four times as wide between them."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(functional.gelu(self.fc1(x)))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training a branch is left out, for each clip with this probability (Huang et al. 2016)."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.rate
+        return x * kept / (1 - self.rate)
 
 
 class WindowAttention(nn.Module):

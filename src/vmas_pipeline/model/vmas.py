@@ -4,6 +4,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +12,12 @@ from torch.nn import functional
 
 from vmas_pipeline.model.config import ImageEncoderConfig, VideoEncoderConfig, VMAsConfig
 from vmas_pipeline.model.generation import Progress
-from vmas_pipeline.model.image_encoder import ImageEncoder
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.video_encoder import VideoEncoder
+
+if TYPE_CHECKING:
+    from vmas_pipeline.model.image_encoder import ImageEncoder
 
 
 @dataclass
@@ -143,6 +146,10 @@ class VMAs(nn.Module):
         return functional.normalize(self.music_projection(music_features(logits, self.code_vectors).mean(1)), dim=-1)
 
 
-def build_encoder(config: VideoEncoderConfig | ImageEncoderConfig) -> VideoEncoder | ImageEncoder:
+def build_encoder(config: VideoEncoderConfig | ImageEncoderConfig) -> "VideoEncoder | ImageEncoder":
     """The encoder of a config: Hiera of one kind or another, or CLIP's."""
-    return VideoEncoder(config) if isinstance(config, VideoEncoderConfig) else ImageEncoder(config)
+    if isinstance(config, VideoEncoderConfig):
+        return VideoEncoder(config)
+    from vmas_pipeline.model.image_encoder import ImageEncoder  # timm takes seconds, which the others need not spend
+
+    return ImageEncoder(config)
