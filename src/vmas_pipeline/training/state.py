@@ -64,7 +64,7 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
         with _in_place_of_weights(engine, key):
             _write(engine, folder / STATE.format(key))
     groups: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(groups, {key: value for key, value in optimiser.param_groups[0].items() if key != "params"})
+    dist.all_gather_object(groups, _scalars(optimiser.param_groups[0]))
     if dist.get_rank() == 0:
         state = {key: value for key, value in states[0].items() if key not in whole}
         torch.save({"groups": groups, "state": state, "whole": whole}, folder / SCALARS)
@@ -111,6 +111,12 @@ def _tensors(engine: "DeepSpeedEngine") -> list[Tensor]:
     if engine.zero_optimization_stage() == 3:  # one a group, given to the optimiser for the time of a step
         return engine.optimizer.fp32_partitioned_groups_flat
     return [tensor for group in _base(engine).param_groups for tensor in group["params"]]
+
+
+def _scalars(group: dict[str, Any]) -> dict[str, Any]:
+    """A parameter group without its parameters."""
+    values = {key: value for key, value in group.items() if key != "params"}
+    return {key: value.cpu() if isinstance(value, Tensor) else value for key, value in values.items()}
 
 
 def _own_scalars(groups: list[dict[str, Any]], sharded: bool) -> dict[str, Any]:
