@@ -116,6 +116,11 @@ def train_rank(job: Job) -> None:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     patience = timedelta(seconds=job.train.engine.timeout_s)
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    if (started := torch.distributed.get_world_size()) != job.train.engine.ranks:
+        raise ValueError(
+            f"{started} ranks were started for a job of {job.train.engine.ranks}: start as many, or set "
+            "train.engine.processes and train.engine.nodes and write the job anew"
+        )
     roll_call = RollCall(job.train.engine.timeout_s)
     run = _prepare(job, device)
     with run.watch.open(run.done, run.previous_run):
@@ -189,9 +194,8 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
     """DeepSpeed's engine, its schedule after so many steps."""
     import deepspeed
 
-    optimiser = build_optimiser(
-        model, config.optimiser, sharded=config.engine.ranks > 1 and config.engine.zero_stage > 0
-    )
+    sharded = config.engine.ranks > 1 and config.engine.zero_stage > 0
+    optimiser = build_optimiser(model, config.optimiser, sharded)
     for group in optimiser.param_groups:
         group["initial_lr"] = group["lr"]
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -211,9 +215,7 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
 def _batches(run: Run) -> Iterator[Batch]:
     """This rank's batches from where the run is."""
     engine = run.job.train.engine
-    positions = Positions(
-        run.taken, engine.micro_batch, torch.distributed.get_rank(), torch.distributed.get_world_size()
-    )
+    positions = Positions(run.taken, engine.micro_batch, torch.distributed.get_rank(), engine.ranks)
     return training_batches(run.clips, positions, engine.workers)
 
 
@@ -225,7 +227,7 @@ def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Loss
     while stepped < config.engine.accumulation:
         with pace.waiting():
             batch = next(batches).to(run.device)
-        run.taken += config.engine.micro_batch * torch.distributed.get_world_size()
+        run.taken += config.engine.micro_batch * config.engine.ranks
         with pace.alone():
             output = run.engine(batch.video().to(config.engine.dtype), batch.codes, batch.with_video)
             losses = batch_losses(output, batch, config.objective)

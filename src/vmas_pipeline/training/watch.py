@@ -135,6 +135,8 @@ class Watch:
         """Write the model folder, with the averaged weights, and the last validation's figures."""
         if self.rank != 0:
             return
+        if not self.validation and self.held_out:  # all steps were done before this process began
+            self.validation = validation_figures(self._model(average.average), self.held_out)
         best = self.config.keep == "best" and self.best.file.exists()
         model = self._model(self.best.weights() if best else average.average)
         provenance = {**provenance, "step": self.best.step if best else self.step}
