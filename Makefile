@@ -18,7 +18,7 @@ demo: setup ## the whole flow, then music for one held-out clip; ENV=smoke for a
 	$(BIN)/python -m vmas_pipeline.pipelines.demo $(if $(ENV),--env $(ENV))
 
 test: setup ## the tests; ARGS="-k curation" for some of them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check .
