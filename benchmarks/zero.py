@@ -9,14 +9,12 @@ step.
 """
 
 import argparse
-import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
-import deepspeed
 import torch
 import torch.distributed as dist
 from timing import print_line
@@ -25,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, TrainConfig
 from vmas_pipeline.training.data import Batch
-from vmas_pipeline.training.loop import build_engine
+from vmas_pipeline.training.loop import build_engine, join_ranks
 from vmas_pipeline.training.objective import batch_losses
 from vmas_pipeline.training.optimisation import build_optimiser
 
@@ -43,9 +41,7 @@ def main() -> None:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *sys.argv]
         raise SystemExit(subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode)
     torch.set_num_threads(1)
-    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed("gloo")
+    join_ranks(torch.device("cpu"), patience_s=300)
     steps = {"ours": _engine_step(options), "plain": _plain_step(options)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(options.repeats):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -157,7 +158,9 @@ class RunLogger:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        entries = [Metric(key, float(value), now, step or 0) for key, value in flatten(values, "/").items()]
+        self._log([Metric(key, float(value), now, step or 0) for key, value in flatten(values, "/").items()])
+
+    def _log(self, entries: "list[Metric]") -> None:
         for start in range(0, len(entries), BATCH_METRICS):
             self._client.log_batch(self.run_id, metrics=entries[start : start + BATCH_METRICS])
 
@@ -177,9 +180,7 @@ class RunLogger:
         except MlflowException:
             return
         found = [metric for key in keys for metric in self._client.get_metric_history(run_id, key)]
-        entries = [metric for metric in found if metric.step <= until]
-        for start in range(0, len(entries), BATCH_METRICS):
-            self._client.log_batch(self.run_id, metrics=entries[start : start + BATCH_METRICS])
+        self._log([metric for metric in found if metric.step <= until])
         self.tags({"continues": run_id})
 
     @contextmanager

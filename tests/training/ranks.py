@@ -4,14 +4,13 @@ torchrun ... ranks.py JOBS.json OUT.pt
 """
 
 import json
-import logging
 import sys
 from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter
 
-from vmas_pipeline.training.loop import Job, _batches, _optimiser_step, _prepare
+from vmas_pipeline.training.loop import Job, _batches, _optimiser_step, _prepare, join_ranks
 from vmas_pipeline.training.state import full_weights
 
 
@@ -33,13 +32,9 @@ def run(job: Job, until: int) -> dict:
 
 
 def main() -> None:
-    import deepspeed
-
     torch.Tensor.cuda = lambda self: self  # dadaptation sums over the ranks on GPUs alone: here on gloo
-    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     torch.set_num_threads(1)
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed("gloo")
+    join_ranks(torch.device("cpu"), patience_s=300)
     jobs = TypeAdapter(dict[str, tuple[Job, int]]).validate_python(json.loads(Path(sys.argv[1]).read_text()))
     results = {name: run(job, until) for name, (job, until) in jobs.items()}
     if torch.distributed.get_rank() == 0:

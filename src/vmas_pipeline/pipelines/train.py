@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline, node
 
 from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.serving.loading import model_folder
+from vmas_pipeline.serving import loading
 from vmas_pipeline.tracking import active_logger
 from vmas_pipeline.training.config import TrainConfig
 
@@ -35,15 +35,15 @@ def plan_training(
     model_folder: Path,
     checkpoints_folder: Path,
 ) -> None:
-    from vmas_pipeline.training.plan import GIGA, plan
+    from vmas_pipeline.training.plan import device_bytes, plan
     from vmas_pipeline.training.stage import prepare
 
     config = _with_folder(config)
     engine = config.engine
     planned = plan(config)
     print("\n".join(planned.lines(config)))
-    if engine.memory_gb:
-        planned.check(config, engine.memory_gb * GIGA)
+    if available := device_bytes(config):
+        planned.check(config, available)
     if not any(shards_folder.glob("train/*.tar")) or not codec_folder.is_dir():
         print(f"no job is written: {shards_folder} or {codec_folder} is not there yet")
         return
@@ -60,7 +60,7 @@ def _with_folder(config: TrainConfig) -> TrainConfig:
     """The model to start from as a folder, where it is named by its address in the registry."""
     if not config.model.start:
         return config
-    return replace(config, model=replace(config.model, start=str(model_folder(config.model.start))))
+    return replace(config, model=replace(config.model, start=str(loading.model_folder(config.model.start))))
 
 
 def plan_pipeline() -> Pipeline:

@@ -79,9 +79,8 @@ class ShuffledClips(Dataset):
     def __getitem__(self, position: int) -> tuple[Sample, bool]:
         """The clip at a position, and whether its video is shown."""
         epoch, place = divmod(position, len(self.clips))
-        return self.read(int(self._order(epoch)[place])), random.Random(
-            f"{self.seed} {position}"
-        ).random() >= self.dropout
+        shown = random.Random(f"{self.seed} {position}").random() >= self.dropout
+        return self.read(int(self._order(epoch)[place])), shown
 
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""

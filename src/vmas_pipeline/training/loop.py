@@ -26,20 +26,13 @@ from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
-from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.launcher import die_with_parent
 from vmas_pipeline.training.objective import Losses, batch_losses
-from vmas_pipeline.training.optimisation import (
-    MovingAverage,
-    build_optimiser,
-    freeze,
-    learning_rate_factor,
-    set_recompute,
-)
+from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor, make_ready
 from vmas_pipeline.training.pace import Pace
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.roll_call import RollCall
@@ -108,14 +101,9 @@ class Run:
 
 def train_rank(job: Job) -> None:
     """Train, in this process among the run's, until all steps are done; then rank 0 writes model and result."""
-    import deepspeed
-
     device = _device()
     torch.set_num_threads(job.train.engine.threads)
-    # DeepSpeed would compile an all-reduce over shared memory, which takes a compiler and a minute: gloo serves.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    patience = timedelta(seconds=job.train.engine.timeout_s)
-    deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    join_ranks(device, job.train.engine.timeout_s)
     if (started := torch.distributed.get_world_size()) != job.train.engine.ranks:
         raise ValueError(
             f"{started} ranks were started for a job of {job.train.engine.ranks}: start as many, or set "
@@ -128,6 +116,16 @@ def train_rank(job: Job) -> None:
         run.watch.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def join_ranks(device: torch.device, patience_s: float) -> None:
+    """Meet the other ranks, over gloo on CPUs, and wait for one another so long at most."""
+    import deepspeed
+
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    # DeepSpeed would compile an all-reduce over shared memory, which takes a compiler and a minute: gloo serves.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience_s))
 
 
 def _train(run: Run, roll_call: RollCall) -> None:
@@ -155,10 +153,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
     done = checkpoints.last_whole() or 0
     if not done and (started_from := load_pretrained(model, config.model)) and rank == 0:
         tqdm.write("\n".join(started_from))
-    set_recompute(model, config.engine.recompute)
-    if config.adapters:
-        add_adapters(model, config.adapters)
-    freeze(model, config.optimiser)
+    make_ready(model, config)
     if done:
         checkpoints.load_weights(done, model)
     average = MovingAverage(model.named_parameters(), config.ema_decay, kept=rank == 0)
@@ -264,7 +259,6 @@ def _provenance(job: Job) -> dict[str, Any]:
 @record
 def main() -> None:
     die_with_parent(signal.SIGKILL)  # a launcher that is killed outright cannot end its ranks
-    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     train_rank(Job.read(Path(sys.argv[1])))
 
 

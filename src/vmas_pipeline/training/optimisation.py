@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.training.config import OptimiserConfig, Part
+from vmas_pipeline.training.adapters import add_adapters
+from vmas_pipeline.training.config import OptimiserConfig, Part, TrainConfig
 from vmas_pipeline.training.state import Weights, trained
 
 
@@ -30,6 +31,14 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
         {"params": parameters, "weight_decay": decay, "lr": config.learning_rate * rate}
         for (rate, decay), parameters in groups.items()
     ]
+
+
+def make_ready(model: VMAs, config: TrainConfig) -> None:
+    """Give a model what its training asks for, in place: adapters, frozen parts, blocks that are computed again."""
+    set_recompute(model, config.engine.recompute)
+    if config.adapters:
+        add_adapters(model, config.adapters)
+    freeze(model, config.optimiser)
 
 
 def freeze(model: nn.Module, config: OptimiserConfig) -> None:

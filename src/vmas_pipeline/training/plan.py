@@ -11,9 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.optimisation import freeze, set_recompute
+from vmas_pipeline.training.optimisation import make_ready
 from vmas_pipeline.training.state import trained
 
 STATES = {"adamw": 2, "dadapt_adam": 3, "prodigy": 4}
@@ -90,7 +89,8 @@ def plan(config: TrainConfig) -> Plan:
     """
     sizes = config.model.build()
     with torch.device("meta"):
-        model = _prepared(config, sizes)
+        model = VMAs(sizes)
+        make_ready(model, config)
     parts = {"video encoder": model.video_encoder, "music decoder": model.music_decoder}
     parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     total = sum(p.numel() for p in model.parameters())
@@ -106,6 +106,13 @@ def plan(config: TrainConfig) -> Plan:
     )
 
 
+def device_bytes(config: TrainConfig) -> float | None:
+    """Memory of a rank's device, where it is known."""
+    if config.engine.memory_gb:
+        return config.engine.memory_gb * GIGA
+    return float(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
+
+
 def kept_activations(config: TrainConfig) -> float:
     """Bytes that the forward pass of one clip keeps for the backward pass, found with tensors that hold no values."""
     sizes, dtype = config.model.build(), config.engine.dtype
@@ -117,7 +124,8 @@ def kept_activations(config: TrainConfig) -> float:
         return tensor
 
     with torch.device("meta"):
-        model = _prepared(config, sizes)
+        model = VMAs(sizes)
+        make_ready(model, config)
     model.music_decoder.check_codes = lambda codes: None  # type: ignore[method-assign]  # there are no values
     with FakeTensorMode():
         weights = {
@@ -143,16 +151,6 @@ def _one_clip(sizes: VMAsConfig) -> tuple[Tensor, Tensor]:
     """Frames and codes without values that matter."""
     frames = torch.empty(1, 3, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size)
     return frames, torch.zeros(1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64)
-
-
-def _prepared(config: TrainConfig, sizes: VMAsConfig) -> VMAs:
-    """The model as the training has it."""
-    model = VMAs(sizes)
-    set_recompute(model, config.engine.recompute)
-    if config.adapters:
-        add_adapters(model, config.adapters)
-    freeze(model, config.optimiser)
-    return model
 
 
 def _bytes(config: TrainConfig, stage: int, total: int, stepped: int) -> float:

@@ -13,7 +13,7 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import read_index
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
-from vmas_pipeline.training.plan import GIGA, plan
+from vmas_pipeline.training.plan import device_bytes, plan
 from vmas_pipeline.training.pretrained import check_start
 
 
@@ -75,7 +75,7 @@ def prepare(
     """
     _check(config, clip, codec)
     read_index(features / "train")
-    if available := _device_bytes(config):
+    if available := device_bytes(config):
         plan(config).check(config, available)
     kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
     kept.begin(config.resume)
@@ -93,13 +93,6 @@ def prepare(
     )
     job.write(kept.folder / "job.json")
     return kept, kept.folder / "job.json"
-
-
-def _device_bytes(config: TrainConfig) -> float | None:
-    """Memory of a rank's device, where it is known."""
-    if config.engine.memory_gb:
-        return config.engine.memory_gb * GIGA
-    return float(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
 
 
 def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:

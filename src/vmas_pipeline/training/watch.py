@@ -62,6 +62,7 @@ class Watch:
         self.config, self.clip, self.codec, self.rank = config, clip, codec.to(device), rank
         self.device = device
         self.logger = logger
+        self.sizes = config.model.build()
         watch = config.watch
         held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
         self.held_out = [batch.to(device) for batch in held_out]
@@ -83,7 +84,7 @@ class Watch:
         if self.rank == 0:
             if done:
                 tqdm.write(f"training goes on from the checkpoint of step {done} of {steps}")
-            self.flop = clip_flop(self.config.model.build())
+            self.flop = clip_flop(self.sizes)
             self.rate = matmul_rate(self.device, self.config.engine.dtype)
         self.bar = tqdm(total=steps, initial=done, desc="train", unit="step", disable=self.rank != 0, mininterval=2)
         with self.logger.reopened() if self.logger else nullcontext():
@@ -155,7 +156,7 @@ class Watch:
         clips = self.config.engine.clips_a_step / means["step_s"]
         return {
             "clips_per_s": clips,
-            "tokens_per_s": clips * self.config.model.build().tokens_per_clip,
+            "tokens_per_s": clips * self.sizes.tokens_per_clip,
             "data_wait_share": means["data_wait_s"] / means["step_s"],
             "flop_utilisation": clips * self.flop / (self.rate * self.config.engine.ranks),
             "slowest_rank": slowest,
@@ -190,7 +191,7 @@ class Watch:
         """A model of its own with the averaged weights given."""
         adapters = self.config.adapters
         if self.averaged is None or adapters:
-            self.averaged = VMAs(self.config.model.build(), self.codec.code_vectors).to(self.device).eval()
+            self.averaged = VMAs(self.sizes, self.codec.code_vectors).to(self.device).eval()
         if adapters:
             return merged(self.averaged, weights, adapters).eval()
         self.averaged.load_state_dict(weights, strict=False)  # the code vectors are there already
