@@ -36,7 +36,7 @@ def test_help_answers_within_a_second_and_shows_examples(tmp_path: Path) -> None
     [
         (["absent.mp4", "--out", "out.mp4"], "absent.mp4 is not a file"),
         (["{video}", "--out", "absent/out.mp4"], "the folder absent does not exist"),
-        (["{video}", "--out", "out.wav"], "--out out.wav must end in .mp4, or in .mkv"),
+        (["{video}", "--out", "out.wav"], "output (out.wav) must end in one of .mp4, .m4v, .mov, .mkv, .webm"),
         (["{video}", "--out", "{video}"], "is the input itself"),
         (["{video}"], "the following arguments are required: --out"),
         (["{video}", "--out", "out.mp4", "--seconds", "-1"], "--seconds: -1 must be more than 0"),
@@ -47,7 +47,7 @@ def test_help_answers_within_a_second_and_shows_examples(tmp_path: Path) -> None
         (["{video}", "--out", "out.mp4", "--guidance", "-2"], "--guidance: -2 must be 0 or more"),
         (["{video}", "--out", "out.mp4", "--model", "absent"], "absent is not a folder"),
         (["{video}", "--out", "out.mp4", "--model", "models:vmas"], "models:vmas is no address of a model"),
-        (["{text}", "--out", "out.mp4"], "text.mp4 cannot be read as a film"),
+        (["{text}", "--out", "out.mp4"], "text.mp4 cannot be read as a video"),
         (["{sound}", "--out", "out.mp4"], "sound.m4a has no moving picture"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
-from vmas_pipeline.media import MediaError, read_frames
+from vmas_pipeline.media import Limits, MediaError, read_frames
 from vmas_pipeline.sampling import Sampling
 
 from .tiny_model import CLIP, film, tiny_generator
@@ -45,7 +45,7 @@ def test_a_long_video_gets_music_of_its_length_and_progress_reaches_the_end(
 
 
 def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator, twelve_seconds: Path) -> None:
-    codes = generator._codes(twelve_seconds, 600, 3, None)
+    codes = generator._codes(twelve_seconds, 600, 3, None, Limits())
     frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=32, start_s=7.0, frames=48)
     last = generator._window_codes(frames[None], 250, codes[..., 350:500], _window_seed(3, 3), None)
     assert torch.equal(last, codes[..., 350:])
@@ -107,7 +107,7 @@ def test_impossible_requests_are_named(
 def test_a_file_that_is_no_film_is_refused(generator: Generator, tmp_path: Path) -> None:
     text = tmp_path / "film.mp4"
     text.write_text("no film")
-    with pytest.raises(MediaError, match=r"film\.mp4 cannot be read as a film"):
+    with pytest.raises(MediaError, match=r"film\.mp4 cannot be read as a video"):
         generator.generate(text)
 
 

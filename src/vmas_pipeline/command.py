@@ -4,19 +4,25 @@ Kedro takes a module named `cli` for its own, hence the name of this one.
 """
 
 import argparse
+import io
 import math
+import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
+
+from vmas_pipeline import __version__
 
 DESCRIPTION = "Music for video: a trained model watches a video and writes music that fits it."
 
 GENERATE = """\
 Write a copy of a video with generated music as its sound.
 
-The picture stream is copied bit for bit and its length is kept; the video's own sound is left out. VIDEO may be any
-file that FFmpeg reads. An mp4 carries H.264, HEVC, AV1, VP9, MPEG-4 and others; name OUT .mkv for VP8 and the rest.
+The picture is copied bit for bit and its length is kept; the video's own sound is left out. Chapters, tags, dates,
+subtitles and attachments go along where OUT can hold them. VIDEO may be any file that FFmpeg reads. OUT ends in .mp4,
+.m4v, .mov, .mkv or .webm; where it cannot carry the picture's codec, the message names one that can.
 """
 
 EXAMPLES = """\
@@ -39,7 +45,13 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `vmas`. It ends with status 2 and one line on stderr for what the user gave wrongly."""
+    for stream in (sys.stdout, sys.stderr):  # names are bytes, and not every terminal knows every letter
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     parser = Parser(prog="vmas", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"vmas-pipeline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_generate(commands)
     options = parser.parse_args(arguments)
@@ -53,11 +65,16 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Ends by a signal as by an error, so that what is half-written is removed."""
+    sys.exit(128 + number)
+
+
 def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser = commands.add_parser("generate", help="write a copy of a video with music", description=GENERATE)
     parser.set_defaults(run=_generate)
     parser.add_argument("video", type=Path, metavar="VIDEO", help="the video to write music for")
-    parser.add_argument("--out", type=Path, required=True, metavar="OUT.mp4", help="the file to write")
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument(
         "--model",
         default="models:/vmas@champion",
@@ -70,6 +87,13 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--int8", action="store_true", help="compute on the CPU with weights of 8 bits: faster, slightly other music"
     )
+    parser.add_argument(
+        "--max-duration",
+        type=_above_zero,
+        default=4 * 3600.0,
+        metavar="SECONDS",
+        help="refuse longer videos (default: %(default)g)",
+    )
     drawing = parser.add_argument_group("how the music is drawn", "each is the model's own setting when left out")
     drawing.add_argument("--top-k", type=_one_or_more, help="choose among the K likeliest tokens", metavar="K")
     drawing.add_argument("--temperature", type=_above_zero, help="below 1 is safer, above 1 bolder")
@@ -78,14 +102,16 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def _generate(options: argparse.Namespace) -> None:
     started = time.monotonic()
-    _check_paths(options.video, options.out)
-    from vmas_pipeline.media import probe
+    video, out = options.video, options.out
+    _check_paths(video, out)
+    from vmas_pipeline.media import Limits, check_output, measure, printable, replace_audio
 
-    info = probe(options.video)
+    limits = Limits(duration_s=options.max_duration)
+    info = measure(video, limits)
+    check_output(video, out, limits)
 
     from tqdm import tqdm
 
-    from vmas_pipeline.media import replace_audio
     from vmas_pipeline.serving import load_model
 
     print(f"loading {options.model}", flush=True)
@@ -98,19 +124,19 @@ def _generate(options: argparse.Namespace) -> None:
             bar.total = total
             bar.update(made - bar.n)
 
-        music = generator.generate(options.video, seed=options.seed, seconds=options.seconds, progress=show)
-    replace_audio(options.video, music.waveform, music.sample_rate, options.out)
+        music = generator.generate(video, seed=options.seed, seconds=options.seconds, progress=show, limits=limits)
+    left = replace_audio(video, music.waveform, music.sample_rate, out, limits)
     print(
-        f"{options.out}: {info.duration_s:.2f} s, picture {info.video_codec} {info.width}x{info.height} copied, "
+        f"{printable(out)}: {info.duration_s:.2f} s, picture {info.video_codec} {info.width}x{info.height} copied, "
         f"music by {options.model} with seed {options.seed}, made in {time.monotonic() - started:.0f} s"
     )
+    if left:
+        print(f"left behind, since {out.suffix} has no place for it: {', '.join(left)}")
 
 
 def _check_paths(video: Path, out: Path) -> None:
     if not video.is_file():
         raise ValueError(f"{video} is not a file: give the path of a video")
-    if out.suffix.lower() not in (".mp4", ".mkv"):
-        raise ValueError(f"--out {out} must end in .mp4, or in .mkv for a picture that an mp4 cannot carry (VP8, ...)")
     if not out.parent.is_dir():
         raise ValueError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     if out.is_dir():

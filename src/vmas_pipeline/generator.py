@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
-from vmas_pipeline.media import ClipSpec, probe, read_frames
+from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
 from vmas_pipeline.model.config import VMAsConfig, config_from_dict
 from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
@@ -160,6 +160,7 @@ class Generator:
         seed: int = 0,
         seconds: float | None = None,
         progress: Progress | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Music:
         """Make music of the video's length.
 
@@ -170,20 +171,21 @@ class Generator:
             video: any file with a picture that FFmpeg reads.
             seed: the same seed gives the same music on the same machine.
             seconds: make at most this much, from the start of the video.
-            progress: called after each step.
+            progress: called after each step; what it raises ends the work.
+            limits: of the video, checked before the work begins.
 
         Raises:
-            MediaError: the file cannot be read or has no picture.
-            ValueError: seed is negative, seconds is not positive, or the file does not say how long it is.
+            MediaError: the file cannot be read, has no picture, or is above the limits.
+            ValueError: seed is negative, or seconds is not positive.
         """
         if seconds is not None and not seconds > 0:
             raise ValueError(f"seconds ({seconds}) must be positive")
         if seed < 0:
             raise ValueError(f"seed ({seed}) must not be negative")
-        duration = min(_length(video), seconds or math.inf)
+        duration = min(measure(video, limits).duration_s, seconds or math.inf)
         tokens = max(1, math.ceil(duration * self.codec.frame_rate))
         with _threads_for(self.model.config.decoder.width):
-            codes = self._codes(Path(video), tokens, seed, progress)
+            codes = self._codes(Path(video), tokens, seed, progress, limits)
         samples = round(duration * self.codec.sample_rate)
         return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
 
@@ -200,7 +202,7 @@ class Generator:
         codes = self._window_codes(frames, self.window, None, seed, None)
         return decode_in_chunks(self.codec, codes)[:, 0]
 
-    def _codes(self, video: Path, tokens: int, seed: int, progress: Progress | None) -> torch.Tensor:
+    def _codes(self, video: Path, tokens: int, seed: int, progress: Progress | None, limits: Limits) -> torch.Tensor:
         codes = torch.empty(1, self.codec.codebooks, 0, dtype=torch.long, device=self._device)
         for index, (start, done, end) in enumerate(windows(tokens, self.window, OVERLAP)):
             frames = read_frames(
@@ -209,6 +211,7 @@ class Generator:
                 size=self.clip.frame_size,
                 start_s=start / self.codec.frame_rate,
                 frames=self.clip.frames_per_clip,
+                limits=limits,
             )
             prompt = codes[..., start:done] if done else None
             made = self._window_codes(
@@ -270,13 +273,6 @@ def decode_in_chunks(codec: AudioCodec, codes: torch.Tensor) -> np.ndarray:
         piece = codec.decode(codes[..., left : end + context])[..., (start - left) * hop : (end - left) * hop]
         pieces.append(piece.clamp(-1, 1).float().cpu().numpy())
     return np.concatenate(pieces, axis=-1)
-
-
-def _length(video: str | Path) -> float:
-    """Seconds of picture."""
-    if length := probe(video).duration_s:
-        return length
-    raise ValueError(f"{video} does not say how long it is: rewrite its index, as with `ffmpeg -i IN -c copy OUT.mkv`")
 
 
 def _within(progress: Progress | None, done: int, end: int, total: int) -> Progress | None:

@@ -1,6 +1,7 @@
 """What happens around every `kedro run`: inputs are checked, the run is tracked, and errors end readably."""
 
 import atexit
+import difflib
 import signal
 import sys
 import traceback
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -26,11 +28,13 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
+        sys.excepthook = _tell_briefly
+        _require_environment(context)
+        _require_known_sections(context)
         self._root = Path(context.project_path)
         self._environment = context.env or "local"
         self._settings = context.config_loader["mlflow"]
         tracking.configure(self._root)
-        sys.excepthook = _tell_briefly
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -54,6 +58,26 @@ class RunHooks:
         if run_id:
             tracking.RunLogger(run_id).text("error.txt", "".join(traceback.format_exception(error)))
         tracking.end_run("FAILED")
+
+
+def _require_environment(context: KedroContext) -> None:
+    folder = Path(context.config_loader.conf_source)
+    if context.env and not (folder / context.env).is_dir():
+        known = ", ".join(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+        raise ValueError(f"environment {context.env} is unknown: {folder} has {known}")
+
+
+def _require_known_sections(context: KedroContext) -> None:
+    """Raise where a parameter belongs to no section of conf/base: no node would read it, and nobody would notice."""
+    loader = context.config_loader
+    assert isinstance(loader, OmegaConfigLoader), "settings.py keeps Kedro's default"
+    base = OmegaConfigLoader(loader.conf_source, base_env=loader.base_env, default_run_env=loader.base_env)
+    known = sorted(base["parameters"])
+    for section in context.params:
+        if section not in known:
+            near = difflib.get_close_matches(section, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"parameter section {section} is unknown: {meant}")
 
 
 def _require_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

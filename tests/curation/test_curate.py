@@ -1,5 +1,6 @@
 """The whole of curation, on real files with every flaw."""
 
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from vmas_pipeline.curation import Curated, CurationConfig, curate
 from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
 from vmas_pipeline.curation.curate import COLUMNS, REJECTED
-from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.media import ClipSpec, Limits, local
+from vmas_pipeline.media.worker import _Worker
 from vmas_pipeline.sample_data.config import SampleDataConfig
 from vmas_pipeline.sample_data.write import write_sample_data
 
@@ -48,11 +50,12 @@ def test_every_flaw_is_refused_for_its_own_reason(curated: Curated) -> None:
     rejected = curated.rejected
     assert list(rejected.columns) == list(REJECTED)
     for row in rejected.itertuples():
-        assert row.reason == Path(row.source_path).name.split("-")[1], row.detail
+        flaw = Path(row.source_path).name.split("-")[1]
+        assert row.reason == flaw or (flaw, row.reason) == ("truncated", "sound_missing"), row.detail
         assert Path(row.source_path).name in row.detail
     once = dict.fromkeys(("still_picture", "no_audio", "truncated", "unreadable", "duplicate", "too_short"), 1)
-    assert Counter(rejected["reason"]) == once | {"silent": 2, "vocals": 2}  # by the clip
-    assert rejected["clip_id"].notna().sum() == 4
+    assert Counter(rejected["reason"]) == once | {"silent": 2, "vocals": 2, "sound_missing": 1}  # by the clip
+    assert rejected["clip_id"].notna().sum() == 5
 
 
 def test_a_second_run_inspects_only_what_changed(raw: Path, tmp_path: Path) -> None:
@@ -89,3 +92,57 @@ def test_films_of_no_use_leave_an_empty_manifest(raw: Path, tmp_path: Path) -> N
     curated = curate(CONFIG, CLIP, tmp_path / "raw", tmp_path / "out")
     assert len(curated.manifest) == 0 and list(curated.manifest.columns) == list(COLUMNS)
     assert curated.rejected["reason"].tolist() == ["unreadable"]
+
+
+def test_damage_costs_its_clips_and_not_the_film(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    content = bytearray((raw / "synthetic" / "000000.mp4").read_bytes())
+    content[-4_000:] = bytes(4_000)  # of six seconds, the last: the index lies in front
+    (tmp_path / "raw" / "damaged.mp4").write_bytes(content)
+    curated = curate(CONFIG, CLIP, tmp_path / "raw", tmp_path / "out")
+    assert curated.manifest["start_s"].tolist() == [0.0]
+    (row,) = curated.rejected.itertuples()
+    assert row.clip_id.endswith("-00003000") and row.reason in ("picture_missing", "sound_missing")
+    assert "at least 98% is asked for (curation.present)" in row.detail
+
+
+def test_whatever_lies_in_the_folder_is_a_clip_or_a_row(raw: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    film = raw / "synthetic" / "000000.mp4"
+    names = [b"latin1_caf\xe9.mp4", "長".encode() * 83 + b".mp4", b"new\nline.mp4", b"noending", b"12:30.mp4"]
+    for number, name in enumerate(names):
+        (folder / os.fsdecode(name)).write_bytes(film.read_bytes() + bytes(number))  # five films by their content
+    (folder / "broken.mp4").symlink_to("nowhere")
+    (folder / "notes.txt").write_text("no film")
+    (folder / "empty.mp4").touch()
+    curated = curate(CONFIG, CLIP, folder, tmp_path / "out")
+    found = {os.fsencode(local(path).name) for path in curated.manifest["source_path"]}
+    assert found == set(names)
+    assert all(local(path).is_file() for path in curated.manifest["source_path"])
+    refused = dict(zip([Path(path).name for path in curated.rejected["source_path"]], curated.rejected["reason"]))
+    assert refused == dict.fromkeys(("broken.mp4", "notes.txt", "empty.mp4"), "unreadable")
+
+
+def test_a_film_that_crashes_or_hangs_its_reader_becomes_a_row(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is ended from outside while it reads: no file is known to us any more that ends it by itself."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(raw / "synthetic" / "000000.mp4", folder / name)
+    (folder / "b.mp4").write_bytes((folder / "b.mp4").read_bytes() + b"0")
+
+    def kill_once(worker: _Worker, *arguments: object) -> object:
+        monkeypatch.setattr(_Worker, "call", call)
+        worker.process.kill()
+        return call(worker, *arguments)
+
+    call = _Worker.call
+    monkeypatch.setattr(_Worker, "call", kill_once)
+    curated = curate(CONFIG, CLIP, folder, tmp_path / "out")
+    assert curated.rejected[["reason"]].values.tolist() == [["crash"]]
+    assert {Path(path).name for path in curated.manifest["source_path"]} == {"b.mp4"}
+    hurried = CurationConfig(backend="inline", limits=Limits(timeout_s=1e-6))
+    assert set(curate(hurried, CLIP, folder, tmp_path / "out").rejected["reason"]) == {"timeout"}

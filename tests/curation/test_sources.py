@@ -2,14 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from vmas_pipeline.curation.sources import About, find_sources, fingerprint, portable, read_about, source_id
+from vmas_pipeline.curation.sources import About, find_sources, fingerprint, read_about, source_id
+from vmas_pipeline.media import portable
 
 
-def test_films_are_found_in_the_whole_tree_by_their_ending(tmp_path: Path) -> None:
-    for name in ("b.MP4", "a/x.webm", "a/x.info.json", "notes.txt", "a/.half.mp4"):
+def test_every_file_of_the_tree_may_be_a_film_but_sidecars_and_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.MP4", "a/x.webm", "a/x.info.json", "camcorder.MTS", "notes.txt", "noending", "a/.half.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert find_sources(tmp_path) == [tmp_path / "a/x.webm", tmp_path / "b.MP4"]
+    (tmp_path / "broken.mp4").symlink_to("nowhere")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_sources(tmp_path)]
+    assert found == ["a/x.webm", "b.MP4", "broken.mp4", "camcorder.MTS", "noending", "notes.txt"]
 
 
 def test_a_folder_without_films_says_what_to_do(tmp_path: Path) -> None:

@@ -1,14 +1,61 @@
-"""Films of many kinds, small, written with PyAV itself and not with the module under test."""
+"""Videos of many kinds, small, made by PyAV or by FFmpeg's program and not by the module under test."""
 
+import functools
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
 FilmMaker = Callable[..., Path]
+
+RAMP = r"color=black:s=64x48:r=25:d={},geq=lum='20+2*mod(N\,100)':cb=128:cr=128"
+"""FFmpeg's source of frames that tell their number modulo 100, 25 a second; {} takes the seconds."""
+
+CLICKS = r"aevalsrc=0.8*sin(2*PI*1000*t)*lt(mod(t-0.5\,1)\,0.02):s=48000:d={}"
+"""Its source of sound: 20 ms of 1 kHz half a second after each second."""
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    """Runs FFmpeg's program, quietly."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, (command, done.stderr)
+
+
+def ramp_film(path: Path, seconds: float, *encoding: str, sound: str | None = "aac") -> Path:
+    """A video of `RAMP` and `CLICKS`."""
+    sources = ["-f", "lavfi", "-i", RAMP.format(seconds)]
+    if sound:
+        sources += ["-f", "lavfi", "-i", CLICKS.format(seconds)]
+    ffmpeg("-threads", "1", *sources, *encoding, *(("-c:a", sound) if sound else ()), path)
+    return path
+
+
+def ramp_numbers(frames: np.ndarray) -> list[int]:
+    """Reads the numbers modulo 100 back from frames [T, H, W, 3] of `RAMP`."""
+    grey = frames.astype(float).mean((1, 2, 3))
+    return [round(value) for value in (grey * 219 / 255 + 16 - 20) / 2]
+
+
+def click_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Where the clicks of [N] begin, in seconds."""
+    loud = np.flatnonzero(np.abs(waveform) > 0.2)
+    return loud[np.diff(loud, prepend=-sample_rate) > sample_rate // 10] / sample_rate
+
+
+@functools.cache
+def picture_hashes(path: Path, stream: str = "0:V:0") -> tuple[str, ...]:
+    """MD5 of each frame that FFmpeg's program shows, with one thread: its Theora decoder races with more."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1"]
+    command += ["-i", f"file:{path}", "-map", stream]
+    done = subprocess.run([*command, "-fps_mode", "passthrough", "-f", "framemd5", "-"], capture_output=True, text=True)
+    rows = [line.split(",") for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    return tuple(row[5].strip() for row in rows)
 
 
 def grey_ramp(count: int, height: int = 48, width: int = 64) -> np.ndarray:

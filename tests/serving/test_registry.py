@@ -224,8 +224,8 @@ def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> No
     [
         ({"video": "aGVsbG8="}, "Field required"),
         ({"video_b64": "aGVsbG8=", "path": "/etc/passwd"}, "Extra inputs are not permitted"),
-        ({"video_b64": "aGVsbG8="}, "the video cannot be read as a film"),
-        ({"video_b64": "/etc/passwd?"}, "video_b64 is not base64"),
+        ({"video_b64": "aGVsbG8="}, "the video cannot be read as a video"),
+        ({"video_b64": "/etc/passwd?"}, "video_b64: it is not base64"),
         ({"video_b64": "A" * 400_000}, r"the video (0.3 MB) is larger than 0.2 MB"),
     ],
 )

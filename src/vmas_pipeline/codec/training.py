@@ -16,7 +16,7 @@ from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.codec.mel import LogMel, mel_scales
 from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
 from vmas_pipeline.codec.spectral import SpectralCodec
-from vmas_pipeline.media import ClipSpec, MediaError, read_audio
+from vmas_pipeline.media import ClipSpec, MediaError, local, read_audio
 from vmas_pipeline.tracking import RunLogger
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def read_clips(manifest: "pd.DataFrame", split: str, most: int, clip: ClipSpec) 
     waveforms = []
     for path, start_s in rows.iloc[chosen][["audio_path", "start_s"]].itertuples(index=False, name=None):
         try:
-            wave = read_audio(path, sample_rate=clip.sample_rate, start_s=start_s, duration_s=clip.duration_s)
+            wave = read_audio(local(path), sample_rate=clip.sample_rate, start_s=start_s, duration_s=clip.duration_s)
         except MediaError:
             continue
         waveforms.append(wave[0])

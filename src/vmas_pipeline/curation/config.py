@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.media import Limits
 from vmas_pipeline.scale_out import Backend
 
 
@@ -75,6 +76,10 @@ class CurationConfig:
     """The vocal check."""
     split: SplitConfig = Field(default_factory=SplitConfig)
     """Train, validation, test: by source, so that no film is in two."""
+    limits: Limits = Field(default_factory=Limits)
+    """Ceilings for one video: what is above them is refused before the work begins."""
+    present: float = Field(default=0.98, gt=0, le=1)
+    """Clips of which less than this share of the picture, or of the sound, can be decoded are refused."""
     silence_db: float = Field(default=-55.0, lt=0)
     """Clips whose loudness (RMS, dB of full scale) is below this are silent."""
     sources_per_shard: int = Field(default=40, ge=1)

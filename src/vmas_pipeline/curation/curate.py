@@ -46,7 +46,10 @@ REFUSAL_COLUMNS = {"stage": "str", "reason": "str", "detail": "str"}
 REJECTED = ("source_path", "source_id", "clip_id", *REFUSAL_COLUMNS)
 """Columns of the record of refusals."""
 
-_JUDGED_BY = 1
+_JUDGING = ("similarity", "vocals", "limits", "present", "silence_db")
+"""Settings that a verdict depends on."""
+
+_JUDGED_BY = 2
 """Rises when the same settings would judge otherwise, so that old shards are made anew."""
 
 
@@ -92,9 +95,7 @@ class _Shard:
 
     @classmethod
     def of(cls, config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Path) -> "_Shard":
-        judging = {
-            name: value for name, value in asdict(config).items() if name in ("similarity", "vocals", "silence_db")
-        }
+        judging = {name: asdict(config)[name] for name in _JUDGING}
         key = json.dumps([_JUDGED_BY, judging, asdict(clip), [fingerprint(path) for path in paths]], default=str)
         return cls(paths=paths, result=out / "shards" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet")
 

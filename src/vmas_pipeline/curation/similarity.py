@@ -9,41 +9,30 @@ from typing import Any, cast
 import numpy as np
 
 from vmas_pipeline.curation.config import SimilarityConfig
-from vmas_pipeline.media import read_frames
 
 _THUMBNAIL = 16
 _FLAT = 4.0
 """Weight of the constant part, in grey levels a pixel: frames flatter than this count as the same."""
 
-_SEEK_FROM_S = 10.0
-"""Frames further apart than this are looked up one by one; nearer ones are read in one pass."""
 
-
-def film_similarity(path: Path, duration_s: float, config: SimilarityConfig) -> float:
-    """Mean pairwise cosine of a film's frame embeddings: 1 for a still picture.
+def frame_similarity(frames: np.ndarray, config: SimilarityConfig) -> float:
+    """Mean pairwise cosine of frame embeddings: 1 for a still picture.
 
     Args:
-        path: the film.
-        duration_s: its length.
-        config: how many frames, and the embedding.
+        frames: uint8 [T, H, W, 3], of `frame_side(config)` pixels.
+        config: the embedding.
 
     Raises:
-        MediaError: its frames cannot be decoded.
         ValueError: CLIP's weights are missing.
     """
     if config.embedding == "clip":
-        frames = sample_frames(path, duration_s, config.frames, size=224)
         return mean_pairwise_cosine(clip_features(frames, config.clip_model, config.clip_weights))
-    return mean_pairwise_cosine(thumbnails(sample_frames(path, duration_s, config.frames, size=_THUMBNAIL)))
+    return mean_pairwise_cosine(thumbnails(frames))
 
 
-def sample_frames(path: Path, duration_s: float, count: int, *, size: int) -> np.ndarray:
-    """The frames in the middle of `count` equal parts of a film: uint8 [T, size, size, 3]."""
-    step_s = duration_s / count
-    if step_s <= _SEEK_FROM_S:
-        return read_frames(path, frame_rate=1 / step_s, size=size, start_s=step_s / 2, frames=count)
-    starts = (np.arange(count) + 0.5) * step_s
-    return np.concatenate([read_frames(path, frame_rate=1, size=size, start_s=start, frames=1) for start in starts])
+def frame_side(config: SimilarityConfig) -> int:
+    """Side of the square frames that the embedding takes, in pixels."""
+    return 224 if config.embedding == "clip" else _THUMBNAIL
 
 
 def mean_pairwise_cosine(embeddings: np.ndarray) -> float:

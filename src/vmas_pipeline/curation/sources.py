@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ENDINGS = frozenset([".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".ogv"])
-"""What we take for a film by its name; its content decides later."""
+from vmas_pipeline.media import portable
 
 SIDECAR = ".info.json"
 """Follows a film's name without ending, as yt-dlp writes it."""
@@ -25,28 +23,40 @@ class About:
 
 
 def find_sources(folder: Path) -> list[Path]:
-    """Every film in a folder's tree, sorted by path; hidden files are half-written or none of ours.
+    """Every file in a folder's tree, sorted by path: what is a film is asked of the demuxer, not of the name.
+
+    Left out are sidecars and hidden files, which are half-written or none of ours. Links that lead nowhere stay in, to
+    be refused with their reason.
 
     Raises:
         ValueError: there is none.
     """
-    films = [
+    files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith(".")
+        if (path.is_file() or path.is_symlink())
+        and not path.is_dir()
+        and not path.name.startswith(".")
+        and not path.name.endswith(SIDECAR)
     ]
-    if not films:
-        raise ValueError(
-            f"{folder} holds no film: put videos there ({', '.join(sorted(ENDINGS))}), or run the pipeline sample_data"
-        )
-    return films
+    if not files:
+        raise ValueError(f"{folder} holds no film: put videos there, or run the pipeline sample_data")
+    return files
 
 
 def fingerprint(path: Path) -> tuple[str, int, int, int]:
     """Changes when the film or its sidecar does, without reading them."""
-    sidecar = _sidecar(path)
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns, sidecar.stat().st_mtime_ns if sidecar.is_file() else 0
+    size, modified = _status(path)
+    return portable(path), size, modified, _status(_sidecar(path))[1]
+
+
+def _status(path: Path) -> tuple[int, int]:
+    """Size and time of change; zeros where there is no such file, or its name would be too long to be one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def source_id(path: Path) -> str:
@@ -69,13 +79,6 @@ def read_about(path: Path) -> About:
         title=_text(told, "title"),
         url=_text(told, "webpage_url"),
     )
-
-
-def portable(path: Path) -> str:
-    """A path as the manifest holds it: relative below the working directory (the project's root), else whole."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as the user set them
-    here = Path.cwd()
-    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
 
 
 def _sidecar(path: Path) -> Path:

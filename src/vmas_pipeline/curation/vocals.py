@@ -81,8 +81,7 @@ def remove_voice(path: Path, stem: Path, config: VocalsConfig) -> None:
     from demucs.apply import apply_model
 
     model = _load_demucs(config.demucs_model, config.demucs_folder)
-    waveform = read_audio(path, sample_rate=model.samplerate, mono=False)
-    stereo = np.stack([waveform[0], waveform[1 if len(waveform) > 1 else 0]])
+    stereo = read_audio(path, sample_rate=model.samplerate, channels=2)
     mean, deviation = stereo.mean(), stereo.std() + 1e-8
     mix = torch.from_numpy((stereo - mean) / deviation)[None]  # [1, 2, N]
     with torch.inference_mode():

@@ -17,7 +17,7 @@ from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.hearing import Heard, Listener
 from vmas_pipeline.features.shards import Sample, read_shards
 from vmas_pipeline.generator import Generator, decode_in_chunks
-from vmas_pipeline.media import ClipSpec, read_audio
+from vmas_pipeline.media import ClipSpec, local, read_audio
 from vmas_pipeline.model.video_encoder import normalise_frames
 
 if TYPE_CHECKING:
@@ -185,5 +185,5 @@ def _device(generator: Generator) -> torch.device:
 def _true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:
     """float32 [samples] of the clip's own music."""
     return read_audio(
-        row["audio_path"], sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
+        local(row["audio_path"]), sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
     )[0]

@@ -14,7 +14,7 @@ from vmas_pipeline.evaluation.figures import DEFINITIONS, Figures
 from vmas_pipeline.evaluation.measure import Measured, Shown
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.media import ClipSpec, probe, read_frames, replace_audio, whole_file, write_video
+from vmas_pipeline.media import ClipSpec, local, probe, read_frames, replace_audio, whole_file, write_video
 
 PICTURE_SIZE = 360
 """Side of the report's films at most; smaller pictures keep their size."""
@@ -181,10 +181,10 @@ def _write_media(media: Path, shown: Shown, clip: ClipSpec) -> None:
     import cv2
 
     row, name = shown.row, shown.row["clip_id"]
-    info = probe(row["source_path"])
+    info = probe(local(row["source_path"]))
     rate = min(info.fps, PICTURE_RATE)
     frames = read_frames(
-        row["source_path"],
+        local(row["source_path"]),
         frame_rate=rate,
         size=min(info.width, info.height, PICTURE_SIZE) // 2 * 2,
         start_s=row["start_s"],

@@ -15,7 +15,7 @@ from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.onsets import onset_times
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.features.shards import Sample
-from vmas_pipeline.media import ClipSpec, read_audio, read_frames
+from vmas_pipeline.media import ClipSpec, local, read_audio, read_frames
 
 
 def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec, codec: AudioCodec) -> Sample:
@@ -25,14 +25,14 @@ def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec,
         MediaError: the film cannot be read.
     """
     frames = read_frames(
-        row["source_path"],
+        local(row["source_path"]),
         frame_rate=clip.frame_rate,
         size=clip.frame_size,
         start_s=row["start_s"],
         frames=clip.frames_per_clip,
     )
     waveform = read_audio(
-        row["audio_path"], sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
+        local(row["audio_path"]), sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
     )[0]  # [N]
     flow = mean_flow(frames, config.flow_method, size=config.flow_size, raft_weights=config.raft_weights)
     onsets = onset_times(waveform, clip.sample_rate)

@@ -1,22 +1,39 @@
-"""The one home of PyAV: reads any film, writes films, puts new music under a picture.
+"""The one home of PyAV and of FFmpeg's program: reads any video, writes videos, puts new music under a picture.
 
-Time 0 is the moment at which the picture starts; pictures and sound are read on that one clock.
+Time 0 is the moment of the first frame; pictures and sound are read on that one clock. What opens a foreign file runs
+in a process of its own (`worker`).
 """
 
 from vmas_pipeline.media.clip import ClipSpec
-from vmas_pipeline.media.files import whole_file
-from vmas_pipeline.media.probe import MediaError, MediaInfo, probe
-from vmas_pipeline.media.read import read_audio, read_frames
-from vmas_pipeline.media.write import replace_audio, write_video
+from vmas_pipeline.media.errors import MediaError, printable
+from vmas_pipeline.media.files import local, portable, whole_file
+from vmas_pipeline.media.frames import read_frames
+from vmas_pipeline.media.limits import Limits
+from vmas_pipeline.media.outputs import CONTAINERS
+from vmas_pipeline.media.probe import Measured, MediaInfo, measure, probe
+from vmas_pipeline.media.remux import check_output, replace_audio
+from vmas_pipeline.media.sound import read_audio
+from vmas_pipeline.media.survey import Survey, survey
+from vmas_pipeline.media.write import write_video
 
 __all__ = [
+    "CONTAINERS",
     "ClipSpec",
+    "Limits",
+    "Measured",
     "MediaError",
     "MediaInfo",
+    "Survey",
+    "check_output",
+    "local",
+    "measure",
+    "portable",
+    "printable",
     "probe",
     "read_audio",
     "read_frames",
     "replace_audio",
+    "survey",
     "whole_file",
     "write_video",
 ]

@@ -1,22 +1,56 @@
-"""Files that are whole or absent, never half."""
+"""Files that are whole or absent, never half; and their names, which are bytes."""
 
+import os
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_ADDRESS = "file:"
+_LONG_SUFFIX = 20
+
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, keep: bool = True) -> Iterator[Path]:
     """Gives a temporary name beside `path` to write to, and renames it when the block ends without an error.
 
     A reader never sees a half-written file, and a killed run leaves nothing under the final name. The temporary
-    name keeps the suffix and starts with a dot.
+    name starts with a dot and keeps the suffix.
+
+    Args:
+        path: the final name.
+        keep: False only tries: nothing gets the final name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    suffix = path.suffix if len(path.suffix) < _LONG_SUFFIX else ""
+    temporary = path.with_name(f".{uuid.uuid4().hex}{suffix}")  # the final name may have no room for more
     try:
         yield temporary
-        temporary.replace(path)
+        if keep:
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def portable(path: Path) -> str:
+    """A path as the manifest holds it: relative below the working directory (the project's root), else whole.
+
+    Names are bytes. One that is no UTF-8 is written as a `file:` address with the bytes in percent; so is one that
+    looks like such an address. `local` gives the path back.
+    """
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as the user set them
+    here = Path.cwd()
+    text = absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _ADDRESS + urllib.parse.quote_from_bytes(os.fsencode(text))
+    return _ADDRESS + urllib.parse.quote(text) if text.startswith(_ADDRESS) else text
+
+
+def local(text: str) -> Path:
+    """The path that `portable` wrote."""
+    if text.startswith(_ADDRESS):
+        return Path(os.fsdecode(urllib.parse.unquote_to_bytes(text.removeprefix(_ADDRESS))))
+    return Path(text)

@@ -1,46 +1,44 @@
-"""Opens films, says what is in them, and names what is wrong with them."""
+"""What is in a video: what its headers say, and what is really there."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import av
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,wav,flac,mp3,aac,ivf,h264,hevc,mxf,dv"
-"""FFmpeg's demuxers that we let read a file. Playlists are not among them: they would open other files."""
+from vmas_pipeline.media.container import audio_stream, channel_count, open_media, packets, video_stream
+from vmas_pipeline.media.errors import MediaError, printable
+from vmas_pipeline.media.frames import first_frame_s
+from vmas_pipeline.media.limits import Limits
+from vmas_pipeline.media.worker import in_worker
 
-SHORTFALL = 0.9
-"""A file whose packets end before this part of its declared length is truncated."""
+_CLOCK_JUMP_S = 10.0
+"""Decode times of a stream that continues differ by less; FFmpeg's own programs take the same bound."""
+
+_RECORDED_CLOCKS = {"mpegts", "mpeg", "mpegtsraw"}
+"""Containers whose clock comes from what was recorded, and can jump; in others a gap is meant."""
+
+_LEAST_BYTES_PER_S = 32.0
+"""A still picture at one frame a second takes more: a file with less than this claims time that it does not have."""
+
+_CLAIM_CHECKED_S = 60.0
+"""Shorter videos may be as small as they like."""
 
 
-class MediaError(ValueError):
-    """A file that cannot serve, with the reason as a machine word and as a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        """Keeps both.
-
-        Args:
-            reason: unreadable, no_video, no_audio, truncated, ...
-            detail: one sentence that names the file and what to do.
-        """
-        super().__init__(detail)
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type["MediaError"], tuple[str, str]]:
-        """Lets the error travel between processes."""
-        return MediaError, (self.reason, str(self))
+_SAME_TIME_S = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaInfo:
-    """What a film's headers say."""
+    """What is in a video."""
 
-    duration_s: float  # of the picture
+    duration_s: float  # of the picture; 0 when only the headers were read and do not say
     width: int  # as stored, before display rotation
     height: int
     fps: float  # average; 0 when the headers do not say
@@ -50,115 +48,224 @@ class MediaInfo:
     channels: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A stream beside the picture. Chapters and time codes, which an mp4 keeps as streams, go along as tags."""
+
+    index: int
+    kind: str  # video, audio, subtitle, attachment, data
+    codec: str
+    name: str  # of an attachment's file; else empty
+    cover: bytes  # art on the cover, as a file's bytes; empty for a moving picture, and for what is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(MediaInfo):
+    """What is in a video, its duration measured by demuxing, and what copying it takes."""
+
+    start_s: float  # the file's own time stamp of the first frame that can be decoded: time 0
+    bytes: int  # of the picture
+    video_tag: str  # by which an MP4 or QuickTime file names its codec (hvc1, avc1); empty in other containers
+    stream: int  # the picture's index among the file's streams
+    timed: bool  # packets have time stamps (a raw stream's have none)
+    hides_start: bool  # an edit list hides frames before the first one shown
+    hides_end: bool  # and behind the last
+    hides_inside: bool  # and between others
+    tracks: tuple[Track, ...]  # all other streams
+    tags: tuple[str, ...]  # names of the file's tags
+
+
+@in_worker
 def probe(path: Path | str) -> MediaInfo:
-    """Reads a film's headers.
+    """Reads a video's headers, in time that does not depend on its length.
 
     Args:
         path: any container and codec that FFmpeg reads.
 
     Raises:
-        MediaError: "unreadable" when it is no film or its index is missing, "no_video" when it has no moving picture.
+        MediaError: "unreadable" when it is no video or its index is missing, "no_video" when it has no moving picture;
+            "crash" or "timeout".
     """
     with open_media(path) as container:
-        picture = picture_of(container, path)
-        sound = sound_of(container)
-        return MediaInfo(
-            duration_s=_duration(container, picture),
-            width=picture.width,
-            height=picture.height,
-            fps=float(picture.average_rate or 0),
-            video_codec=picture.codec_context.name,
-            audio_codec=sound.codec_context.name if sound else None,
-            sample_rate=sound.rate if sound else None,
-            channels=sound.channels if sound else None,
-        )
+        return _info(container, video_stream(container, path))
 
 
-def check_whole(path: Path | str) -> None:
-    """Compares where the picture ends with the length that the headers promise.
+@in_worker
+def measure(path: Path | str, limits: Limits = Limits()) -> Measured:  # noqa: B008 - frozen
+    """Reads a video's headers and all of its packets' times, without decoding more than the first frame.
+
+    Args:
+        path: a video.
+        limits: what is taken on; checked as the packets come, so that a false claim costs no more than the file.
 
     Raises:
-        MediaError: "truncated" when the packets end early, as in a download that was cut off; else as `probe`.
+        MediaError: as `probe`; "encrypted"; "truncated" when no frame can be decoded; "too_large" and "too_long" above
+            the limits; "claim" for hours in a file of some kilobytes; "clock" when its time stamps jump.
     """
-    declared, found = probe(path).duration_s, picture_end(path)
-    if found < SHORTFALL * declared:
-        raise MediaError(
-            "truncated", f"{path} is truncated: its headers promise {declared:.1f} s, the picture ends at {found:.1f} s"
-        )
+    return _measure(os.fspath(path), _stamp(path), limits)
 
 
-def picture_end(path: Path | str) -> float:
-    """Length of the picture that is really there, in seconds, from its packets and without decoding them."""
+@lru_cache(maxsize=8)  # a door measures, and what it calls measures again
+def _measure(path: str, stamp: tuple[int, int], limits: Limits) -> Measured:
     with open_media(path) as container:
-        picture, end = picture_of(container, path), 0.0
-        usual = 1 / picture.average_rate if picture.average_rate else 0
-        try:
-            for packet in container.demux(picture):
-                if packet.pts is not None and packet.size and not packet.is_corrupt:
-                    length = packet.duration * packet.time_base if packet.duration else usual
-                    end = max(end, float(packet.pts * packet.time_base + length))
-        except av.error.FFmpegError:
-            pass  # cut off: what was found so far is what there is
-        return max(0.0, end - start_of(picture))
+        video = video_stream(container, path)
+        info, tracks = _info(container, video), _tracks(container, video)
+        tags, video_tag, index = tuple(container.metadata), _tag(container, video), video.index
+        _check_size(path, stamp[0], info, limits)
+        start_s = first_frame_s(container, video, path)
+    with open_media(path) as container:  # again from its beginning
+        video = video_stream(container, path)
+        scan = _Scan(path, container, video, start_s, limits)
+        for packet in packets(container, path, video):
+            if packet.size:
+                scan.add(packet)
+    duration_s = scan.duration_s(stamp[0])
+    return Measured(
+        **vars(info) | {"duration_s": duration_s},
+        start_s=start_s,
+        bytes=scan.bytes,
+        video_tag=video_tag,
+        stream=index,
+        timed=scan.timed,
+        hides_start=any(time_s < start_s for time_s in scan.hidden_s),
+        hides_end=any(time_s >= scan.end_s - _SAME_TIME_S for time_s in scan.hidden_s),
+        hides_inside=any(start_s <= time_s < scan.end_s - _SAME_TIME_S for time_s in scan.hidden_s),
+        tracks=tracks,
+        tags=tags,
+    )
 
 
-@contextmanager
-def open_media(path: Path | str) -> Iterator[InputContainer]:
-    """Opens a local film for reading; the file's content, not its name, decides what it is.
-
-    Raises:
-        MediaError: "unreadable".
-    """
-    if not Path(path).is_file():
-        raise MediaError("unreadable", f"{path} cannot be read: there is no such file")
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    try:
-        container = av.open(str(path), options=options, metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        raise MediaError(
-            "unreadable",
-            f"{path} cannot be read as a film ({error.strerror}): it is damaged, its index is missing, or it is "
-            "something else; check that it plays, or download it again",
-        ) from error
-    with container:
-        try:
-            yield container
-        except av.error.FFmpegError as error:
-            raise MediaError("unreadable", f"{path} cannot be processed to its end ({error.strerror})") from error
+def _info(container: InputContainer, video: VideoStream) -> MediaInfo:
+    audio = audio_stream(container)
+    return MediaInfo(
+        duration_s=_declared_s(container, video),
+        width=video.width,
+        height=video.height,
+        fps=float(video.average_rate or 0),
+        video_codec=video.codec.canonical_name,
+        audio_codec=audio.codec.canonical_name if audio else None,
+        sample_rate=audio.rate if audio else None,
+        channels=channel_count(audio) if audio else None,
+    )
 
 
-def picture_of(container: InputContainer, path: Path | str) -> VideoStream:
-    """The first moving picture; cover art does not count.
-
-    Raises:
-        MediaError: "no_video", or "unreadable" when its codec cannot be told.
-    """
-    for stream in container.streams.video:
-        if stream.codec_context is None:
-            raise MediaError(
-                "unreadable",
-                f"{path} cannot be read: its index is damaged or cut off, or FFmpeg does not know its codec",
-            )
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise MediaError("no_video", f"{path} has no moving picture: give a video file")
-
-
-def sound_of(container: InputContainer) -> AudioStream | None:
-    """The first sound track that can be decoded."""
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def start_of(stream: av.stream.Stream) -> float:
-    """Time stamp of the stream's first frame, in seconds."""
-    return float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
-
-
-def _duration(container: InputContainer, picture: VideoStream) -> float:
-    """Length of the picture, or of the container where the stream does not say (Matroska)."""
-    if picture.duration is not None and picture.time_base is not None:
-        return float(picture.duration * picture.time_base)
+def _declared_s(container: InputContainer, video: VideoStream) -> float:
+    """Length of the picture by the headers, or of the container where the stream does not say (Matroska)."""
+    if video.duration is not None and video.time_base is not None:
+        return float(video.duration * video.time_base)
     if container.duration is not None:
-        ends = container.duration / av.time_base + (container.start_time or 0) / av.time_base
-        return max(0.0, ends - start_of(picture))
+        ends_s = (container.duration + (container.start_time or 0)) / av.time_base
+        return max(0.0, ends_s - float((video.start_time or 0) * video.time_base if video.time_base else 0))
     return 0.0
+
+
+def _stamp(path: Path | str) -> tuple[int, int]:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _tracks(container: InputContainer, video: VideoStream) -> tuple[Track, ...]:
+    return tuple(
+        Track(
+            index=stream.index,
+            kind=stream.type,
+            codec=stream.codec.canonical_name if stream.codec_context else getattr(stream, "name", None) or "unknown",
+            name=stream.metadata.get("filename", ""),
+            cover=_cover(container, stream),
+        )
+        for stream in container.streams
+        if stream.index != video.index and not _is_tag(container, stream)
+    )
+
+
+def _cover(container: InputContainer, stream: Stream) -> bytes:
+    if not stream.disposition & Disposition.attached_pic:
+        return b""
+    return next((bytes(packet) for packet in container.demux(stream) if packet.size), b"")
+
+
+def _is_tag(container: InputContainer, stream: Stream) -> bool:
+    chapters = bool(container.chapters()) and getattr(stream, "name", None) == "bin_data"
+    return stream.type == "data" and ("timecode" in stream.metadata or chapters)
+
+
+def _tag(container: InputContainer, video: VideoStream) -> str:
+    """The four letters by which an MP4 or QuickTime file names its codec: hvc1 or hev1, for instance."""
+    with suppress(UnicodeDecodeError):
+        return video.codec_tag if "mov" in container.format.name.split(",") else ""
+    return ""
+
+
+def _check_size(path: str, size: int, info: MediaInfo, limits: Limits) -> None:
+    if size > limits.gigabytes * 1e9:
+        raise MediaError(
+            "too_large", f"{printable(path)} has {size / 1e9:.1f} GB: the limit is {limits.gigabytes:g} (gigabytes)"
+        )
+    if info.width * info.height > limits.megapixels * 1e6:
+        raise MediaError(
+            "too_large",
+            f"{printable(path)} has a picture of {info.width}x{info.height}: the limit is {limits.megapixels:g} "
+            "megapixels (megapixels)",
+        )
+
+
+class _Scan:
+    """Goes through the picture's packets; raises as soon as a limit is passed."""
+
+    def __init__(
+        self, path: str, container: InputContainer, video: VideoStream, start_s: float, limits: Limits
+    ) -> None:
+        self.path, self.limits, self.bytes = path, limits, 0
+        self.start_s = self.end_s = start_s
+        self.usual_s = float(1 / video.average_rate) if video.average_rate else 0.04
+        self.recorded = not _RECORDED_CLOCKS.isdisjoint(container.format.name.split(","))
+        self.follows_s = start_s  # where a packet without a time lies
+        self.decoded_s: float | None = None
+        self.timed = False
+        self.hidden_s: list[float] = []
+
+    def add(self, packet: Packet) -> None:
+        ticks = packet.pts if packet.pts is not None else packet.dts
+        time_s = float(ticks * packet.time_base) if ticks is not None else self.follows_s
+        self.follows_s = time_s + (float(packet.duration * packet.time_base) if packet.duration else self.usual_s)
+        self.bytes += packet.size
+        self.timed |= ticks is not None
+        self._check_clock(packet)
+        if packet.is_discard:
+            self.hidden_s.append(time_s)
+        elif not packet.is_corrupt:
+            self.end_s = max(self.end_s, self.follows_s)
+        if self.end_s - self.start_s > self.limits.duration_s:
+            raise MediaError(
+                "too_long",
+                f"{printable(self.path)} lasts {self.end_s - self.start_s:.0f} s or more: the limit is "
+                f"{self.limits.duration_s:g} (duration_s)",
+            )
+
+    def _check_clock(self, packet: Packet) -> None:
+        if packet.dts is None:
+            return
+        decoded_s = float(packet.dts * packet.time_base)
+        before_s = decoded_s if self.decoded_s is None else self.decoded_s
+        self.decoded_s, step_s = decoded_s, decoded_s - before_s
+        if step_s < -_CLOCK_JUMP_S or (self.recorded and step_s > _CLOCK_JUMP_S):
+            raise MediaError(
+                "clock",
+                f"{printable(self.path)} has a clock that jumps by {step_s:.1f} s at {before_s - self.start_s:.1f} s, "
+                "as in recordings that were joined: give its parts, or copy it with `ffmpeg -i IN -c copy OUT.mkv`, "
+                "which gives it one clock",
+            )
+
+    def duration_s(self, size: int) -> float:
+        """Length of the picture, in a file of so many bytes."""
+        duration_s = self.end_s - self.start_s
+        if duration_s > _CLAIM_CHECKED_S and size < _LEAST_BYTES_PER_S * duration_s:
+            raise MediaError(
+                "claim",
+                f"{printable(self.path)} claims {duration_s / 60:.0f} minutes in {size / 1000:.0f} kB, less than a "
+                "still picture takes: it is damaged or made to mislead",
+            )
+        return duration_s

@@ -9,6 +9,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
 
+from vmas_pipeline.media import local
+
 
 def main() -> None:
     """Generate music for one held-out video of an environment whose flow has run, and say where everything lies."""
@@ -36,7 +38,7 @@ def main() -> None:
 def _held_out_video(catalog: CatalogProtocol, root: Path) -> Path:
     """The source of the first clip that training has not seen."""
     manifest = catalog["manifest"].load()
-    return root / manifest.loc[manifest["split"] == "test", "source_path"].iloc[0]
+    return root / local(manifest.loc[manifest["split"] == "test", "source_path"].iloc[0])
 
 
 if __name__ == "__main__":

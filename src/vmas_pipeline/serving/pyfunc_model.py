@@ -4,21 +4,29 @@ MLflow runs this file when it loads the model ("models from code"); the package 
 """
 
 import base64
-import binascii
+import functools
 import json
-import tempfile
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
+from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
     from vmas_pipeline.generator import Generator
+    from vmas_pipeline.media import Limits
+
+_TIME_TO_ANSWER_S = 2.0
+"""Left for encoding and sending the answer."""
 
 
 class VideoRequest(BaseModel):
@@ -32,13 +40,15 @@ class VideoRequest(BaseModel):
     """0 when left out."""
     seconds: float | None = None
     """Music for the start of the video only."""
+    container: str | None = None
+    """mp4 when left out; mov, mkv or webm for a picture that an mp4 cannot carry."""
 
 
 class VideoResponse(BaseModel):
     """The video with its music."""
 
     video_b64: str
-    """The bytes of an mp4 in base64: the picture stream as it came, the music as AAC."""
+    """The bytes of the file in base64: the picture as it came, the music as AAC (as Opus in webm)."""
     sample_rate: int
     """Of the music."""
 
@@ -61,10 +71,14 @@ class VMAsService(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         from vmas_pipeline.generator import Generator
+        from vmas_pipeline.media import Limits
         from vmas_pipeline.serving.loading import ARTIFACT
+        from vmas_pipeline.serving.workplace import Workplace
 
         self.generator = Generator.load(context.artifacts[ARTIFACT])
         self.megabytes = float(context.model_config["max_video_megabytes"])
+        self.limits = Limits(**context.model_config["limits"])
+        self.workplace = Workplace()
         self.device = threading.Lock()
 
     def predict(  # type: ignore[override]  # MLflow makes the signature of these types, without a context
@@ -73,43 +87,104 @@ class VMAsService(PythonModel):
         """Write music for each video.
 
         Raises:
-            RequestError: a video that is too large, no video, or none that an mp4 can carry.
+            RequestError: a video that is too large or too long, no video, one that the container cannot carry, or more
+                work than the server's time limit allows.
         """
-        return [self._answer(request) for request in model_input]
+        deadline_s = time.monotonic() + _time_limit_s()
+        return [self._answer(request, deadline_s) for request in model_input]
 
-    def _answer(self, request: VideoRequest) -> VideoResponse:
-        from vmas_pipeline.media import MediaError, replace_audio
+    def _answer(self, request: VideoRequest, deadline_s: float) -> VideoResponse:
+        from vmas_pipeline.media import CONTAINERS, check_output, replace_audio
 
+        ending = f".{request.container or 'mp4'}"
+        if ending not in CONTAINERS:
+            raise RequestError(f"container: {request.container} must be one of {', '.join(CONTAINERS)} without its dot")
         video = self._decode(request.video_b64)
-        with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
-            path, out = Path(folder) / "video", Path(folder) / "music.mp4"
+        with self.workplace.folder() as folder:
+            path, out = Path(folder) / "video", Path(folder) / f"music{ending}"
             path.write_bytes(video)
             try:
-                with self.device:
-                    music = self.generator.generate(path, seed=request.seed or 0, seconds=request.seconds)
-                replace_audio(path, music.waveform, music.sample_rate, out)
-            except MediaError as error:
-                unfit = "an mp4 cannot carry the codec of this picture: convert it to H.264 first"
-                raise RequestError(unfit if error.reason == "codec" else _anonymous(error, path)) from error
-            except ValueError as error:
-                raise RequestError(_anonymous(error, path)) from error
+                check_output(path, out, self._limits(deadline_s))
+                with self._device(deadline_s):
+                    music = self.generator.generate(
+                        path,
+                        seed=request.seed or 0,
+                        seconds=request.seconds,
+                        progress=lambda done, total: _check(deadline_s),
+                        limits=self._limits(deadline_s),
+                    )
+                replace_audio(path, music.waveform, music.sample_rate, out, self._limits(deadline_s))
+            except ValueError as error:  # MediaError among them
+                raise RequestError(_anonymous(error, path, out)) from error
             answer = base64.b64encode(out.read_bytes()).decode()
         return VideoResponse(video_b64=answer, sample_rate=music.sample_rate)
+
+    def _limits(self, deadline_s: float) -> "Limits":
+        _check(deadline_s)
+        return replace(self.limits, timeout_s=min(self.limits.timeout_s, deadline_s - time.monotonic()))
+
+    @contextmanager
+    def _device(self, deadline_s: float) -> Iterator[None]:
+        if not self.device.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+            raise RequestError("the server was busy with other videos for as long as it may take: ask again later")
+        try:
+            yield
+        finally:
+            self.device.release()
 
     def _decode(self, video_b64: str) -> bytes:
         if len(video_b64) * 3 / 4 > self.megabytes * 1e6:
             raise RequestError(
-                f"the video ({len(video_b64) * 3 / 4e6:.1f} MB) is larger than {self.megabytes:g} MB: send less, or "
-                "register with a larger registration.max_video_megabytes"
+                f"video_b64: the video ({len(video_b64) * 3 / 4e6:.1f} MB) is larger than {self.megabytes:g} MB: send "
+                "less, or register with a larger registration.max_video_megabytes"
             )
+        if video_b64.startswith("data:"):
+            raise RequestError("video_b64: it is a data address: send only what follows its comma")
         try:
             return base64.b64decode(video_b64, validate=True)
-        except binascii.Error as error:
-            raise RequestError(f"video_b64 is not base64: {error}") from error
+        except ValueError as error:  # binascii.Error among them
+            way_out = "send it in one line, without line breaks" if "\n" in video_b64 else "send base64 (RFC 4648)"
+            raise RequestError(f"video_b64: it is not base64 ({error}): {way_out}") from error
 
 
-def _anonymous(error: ValueError, path: Path) -> str:
-    return str(error).replace(str(path), "the video")
+def _time_limit_s() -> float:
+    """After MLflow's own limit nobody waits for the answer any more; the work ends before it, and the next begins."""
+    return max(1.0, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get() - _TIME_TO_ANSWER_S)
 
 
+def _check(deadline_s: float) -> None:
+    if time.monotonic() > deadline_s:
+        raise RequestError(
+            f"the video takes longer than the {_time_limit_s():.0f} s that a request may take: send a shorter one, ask "
+            "for less by seconds, or start the server with a larger MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT"
+        )
+
+
+def _anonymous(error: ValueError, path: Path, out: Path) -> str:
+    """The message without the server's paths."""
+    return str(error).replace(str(path), "the video").replace(str(out), "the answer")
+
+
+def _checked(predict: Callable[..., Any]) -> Callable[..., Any]:
+    """Checks the requests before MLflow does, whose messages repeat what was sent, all megabytes of it."""
+
+    @functools.wraps(predict)
+    def checked(self: VMAsService, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        return predict(self, [_request(item) for item in model_input], params)
+
+    return checked
+
+
+def _request(item: Any) -> VideoRequest:
+    if isinstance(item, VideoRequest):
+        return item
+    if not isinstance(item, dict):
+        raise RequestError(f"each of inputs must be an object with the field video_b64, not a {type(item).__name__}")
+    try:
+        return VideoRequest(**item)
+    except ValidationError as error:
+        raise RequestError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from error
+
+
+VMAsService.predict = _checked(VMAsService.predict)  # type: ignore[method-assign]
 mlflow.models.set_model(VMAsService())

@@ -3,6 +3,7 @@
 import base64
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from vmas_pipeline import tracking
+from vmas_pipeline.media import Limits
 from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate
 from vmas_pipeline.serving.loading import ARTIFACT
 from vmas_pipeline.serving.model_card import model_card
@@ -21,7 +23,18 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from pandas import DataFrame
 
-REQUIREMENTS = ("av", "encodec", "mlflow", "numpy", "pydantic", "safetensors", "timm", "torch")
+REQUIREMENTS = (
+    "av",
+    "encodec",
+    "filelock",
+    "imageio-ffmpeg",
+    "mlflow",
+    "numpy",
+    "pydantic",
+    "safetensors",
+    "timm",
+    "torch",
+)
 """What loading and serving import, beside this package, whose code travels with the model."""
 
 METRIC_TAG = "metric."
@@ -42,6 +55,8 @@ class RegistrationConfig:
     """What a version must keep of the figures of the champion it replaces."""
     max_video_megabytes: float = Field(default=64.0, gt=0)
     """Largest video that the served model takes."""
+    limits: Limits = Limits(duration_s=600.0)
+    """Ceilings for what is in that video."""
 
 
 def register(
@@ -119,7 +134,7 @@ def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, 
             code_paths=[str(Path(__file__).resolve().parents[1])],
             pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
             input_example=[{"video_b64": _example_video(Path(folder)), "seed": 0, "seconds": 0.5}],
-            model_config={"max_video_megabytes": config.max_video_megabytes},
+            model_config={"max_video_megabytes": config.max_video_megabytes, "limits": asdict(config.limits)},
         )
     client.finalize_logged_model(logged.model_id, "READY")
     return logged.model_id

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vmas_pipeline.media import MediaError, read_audio, read_frames
+from vmas_pipeline.media import read_audio, read_frames
 
 from .conftest import FilmMaker, frame_numbers, grey_ramp
 
@@ -83,42 +83,6 @@ def test_display_rotation_turns_the_picture_upright(
     frame = read_frames(make_film(frames=stored, rotation=rotation), frame_rate=24, size=32, frames=1)[0, ..., 0]
     quarters = frame.reshape(2, 16, 2, 16).mean((1, 3))
     assert np.unravel_index(np.argmax(quarters), (2, 2)) == corner
-
-
-def test_sound_starts_where_the_encoder_was_given_it(make_film: FilmMaker) -> None:
-    sound = np.zeros((1, 48_000), dtype=np.float32)
-    sound[0, 12_000:12_400] = tone(400 / 48_000, 48_000, 1_000)
-    heard = read_audio(make_film(sound=sound), sample_rate=16_000, duration_s=1.0)[0]
-    assert np.flatnonzero(np.abs(heard) > 0.2)[0] == pytest.approx(4_000, abs=16)  # AAC's priming is gone: within 1 ms
-
-
-def test_sound_from_the_middle_is_in_time(make_film: FilmMaker) -> None:
-    sound = np.zeros((1, 96_000), dtype=np.float32)
-    sound[0, 60_000:60_400] = tone(400 / 48_000, 48_000, 1_000)
-    path = make_film(frames=grey_ramp(48), sound=sound)
-    heard = read_audio(path, sample_rate=16_000, start_s=1.0, duration_s=1.0)[0]
-    assert heard.shape == (16_000,)
-    assert np.flatnonzero(np.abs(heard) > 0.2)[0] == pytest.approx(4_000, abs=16)
-
-
-def test_sound_past_the_end_is_silence(make_film: FilmMaker) -> None:
-    heard = read_audio(make_film(sound=tone(1, 48_000)[None].astype(np.float32)), sample_rate=16_000, duration_s=3.0)
-    assert heard.shape == (1, 48_000)
-    assert np.abs(heard[0, 20_000:]).max() == 0
-
-
-@pytest.mark.parametrize(("layout", "channels"), [("stereo", 2), ("5.1", 6)])
-def test_channels_are_mixed_down_or_kept(make_film: FilmMaker, layout: str, channels: int) -> None:
-    sound = np.tile(tone(1, 48_000).astype(np.float32) / 4, (channels, 1))
-    path = make_film(sound=sound, layout=layout)
-    assert read_audio(path, sample_rate=16_000, duration_s=1.0).shape == (1, 16_000)
-    assert read_audio(path, sample_rate=16_000, duration_s=1.0, mono=False).shape == (channels, 16_000)
-
-
-def test_a_film_without_sound_says_so(make_film: FilmMaker) -> None:
-    with pytest.raises(MediaError, match="has no sound track") as caught:
-        read_audio(make_film(sound_codec=None), sample_rate=16_000)
-    assert caught.value.reason == "no_audio"
 
 
 def test_a_start_behind_the_end_shows_the_last_frame(make_film: FilmMaker) -> None:

@@ -1,0 +1,29 @@
+"""What is wrong with a file, as a machine word and as a sentence."""
+
+import os
+from pathlib import Path
+
+
+class MediaError(ValueError):
+    """A file that cannot serve."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        """Keeps both.
+
+        Args:
+            reason: unreadable, no_video, no_audio, encrypted, clock, too_long, too_large, claim, codec, output, crash,
+                timeout.
+            detail: one sentence that names the file and what to do.
+        """
+        super().__init__(detail)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["MediaError"], tuple[str, str]]:
+        """Lets the error travel between processes."""
+        return MediaError, (self.reason, str(self))
+
+
+def printable(path: Path | str) -> str:
+    """A path as text for messages: names are bytes, and what is no UTF-8 or no printable character is escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,252 @@
+"""Puts new music under a picture that is copied, packet by packet, by FFmpeg's own program.
+
+Copying has many cases: decode times that are missing or step back, edit lists, parameter sets, codec tags, side data
+for rotation, colour, HDR and the shape of pixels. The program (of the package imageio-ffmpeg) handles them as the field
+is used to; what is decided here is which tracks go along, and where time 0 lies.
+"""
+
+# C channels, N samples
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+from vmas_pipeline.media.container import FORMATS
+from vmas_pipeline.media.edit_list import end_picture
+from vmas_pipeline.media.errors import MediaError, printable
+from vmas_pipeline.media.limits import Limits
+from vmas_pipeline.media.outputs import (
+    BITS_PER_CHANNEL,
+    CONTAINERS,
+    Container,
+    check_waveform,
+    container_for,
+    output,
+)
+from vmas_pipeline.media.probe import Measured, Track, measure
+
+_OFFERED = (".mp4", ".mov", ".mkv", ".webm")
+_COVERS = {"mjpeg": ("image/jpeg", ".jpg"), "png": ("image/png", ".png")}
+_CONTAINERS_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands")
+_REORDERED = ("h264", "hevc", "vvc", "mpeg2video")
+_TRIAL_S = 0.5
+_LENGTH_TOLERANCE_S = 0.25
+
+
+def replace_audio(
+    video_path: Path | str,
+    waveform: np.ndarray,
+    sample_rate: int,
+    out_path: Path | str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> list[str]:
+    """Copies a video's picture bit for bit and puts new music under it, of the picture's length.
+
+    Rotation, colour, HDR and the shape of pixels stay, and so do chapters, tags, dates, subtitles, cover art and
+    attachments where the container can hold them. The first frame is moved to time 0.
+
+    Args:
+        video_path: the video.
+        waveform: float [C, N] in [-1, 1], one or two channels; cut, or filled with silence, to the picture's length.
+        sample_rate: in Hz, one that AAC knows.
+        out_path: ends in .mp4, .m4v, .mov, .mkv or .webm; written atomically.
+        limits: of the video; the copy may take `timeout_s` too.
+
+    Returns:
+        What was left behind, a phrase each.
+
+    Raises:
+        MediaError: a video that cannot be read; "codec" for one that the container cannot carry, naming one that can;
+            "output" when writing fails.
+        ValueError: an ending or a waveform that cannot be written.
+    """
+    out_path = Path(out_path)
+    container = container_for(out_path)
+    check_waveform(waveform, sample_rate)
+    video = measure(video_path, limits)
+    if _shows_hidden(video, container):
+        raise _unfit(video_path, video, out_path)
+    samples = round(video.duration_s * sample_rate)
+    fitted = np.pad(waveform[:, :samples], ((0, 0), (0, max(0, samples - waveform.shape[1]))))
+    with output(out_path) as temporary:
+        error = _copy(video_path, video, fitted, sample_rate, container, temporary, limits.timeout_s)
+        if error:
+            raise MediaError("output", f"{printable(out_path)} cannot be written: {error}")
+        if video.hides_end:
+            end_picture(temporary, video.duration_s)
+        copied = measure(temporary, limits).duration_s
+        if abs(copied - video.duration_s) > _LENGTH_TOLERANCE_S:
+            raise MediaError(
+                "codec",
+                f"{printable(video_path)} could not be copied whole: {copied:.2f} s of its {video.duration_s:.2f} s "
+                "arrived; convert it first, as with `ffmpeg -i IN OUT.mp4`",
+            )
+    return [_named(track) for track in _behind(video, container)]
+
+
+def check_output(video_path: Path | str, out_path: Path | str, limits: Limits = Limits()) -> None:  # noqa: B008
+    """Finds out, before music is made, whether `replace_audio` will be able to write.
+
+    The video's beginning is really copied into the container and read back.
+
+    Raises:
+        MediaError: "output" for a folder, a name or a disk that does not serve; else as `replace_audio`.
+        ValueError: an unknown ending.
+    """
+    out_path = Path(out_path)
+    container = container_for(out_path)
+    video = measure(video_path, limits)
+    with output(out_path, keep=False) as temporary:
+        temporary.touch()
+        needed = video.bytes + video.duration_s * BITS_PER_CHANNEL / 8
+        free = shutil.disk_usage(temporary.parent).free
+        if free < needed:
+            raise OSError(f"it needs {needed / 1e6:.0f} MB, and {free / 1e6:.0f} MB are free")
+    if not _carries(video_path, video, container, limits):
+        raise _unfit(video_path, video, out_path)
+
+
+def _shows_hidden(video: Measured, container: Container) -> bool:
+    """Whether a copy would show frames that the video's edit list hides."""
+    return video.hides_inside or ((video.hides_start or video.hides_end) and not container.hides)
+
+
+def _carries(video_path: Path | str, video: Measured, container: Container, limits: Limits) -> bool:
+    """Whether the video's beginning, copied into the container, can be read again."""
+    if _shows_hidden(video, container):
+        return False
+    with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
+        trial = Path(folder) / "trial"
+        silence = np.zeros((1, round(_TRIAL_S * 16_000)), np.float32)
+        seconds = _TRIAL_S if video.timed else None
+        if _copy(video_path, video, silence, 16_000, container, trial, limits.timeout_s, seconds):
+            return False
+        try:
+            return measure(trial, limits).video_codec == video.video_codec
+        except MediaError:
+            return False
+
+
+def _unfit(video_path: Path | str, video: Measured, out_path: Path) -> MediaError:
+    """The refusal, with the containers that would do."""
+    fit = [ending for ending in _OFFERED if _carries(video_path, video, CONTAINERS[ending], Limits())]
+    hidden = ", whose edit list hides frames," if video.hides_start or video.hides_end or video.hides_inside else ""
+    return MediaError(
+        "codec",
+        f"{out_path.suffix} cannot carry the {video.video_codec} picture of {printable(video_path)}{hidden} as it is: "
+        + (f"write to {' or '.join(fit)}" if fit else "convert it first, as with `ffmpeg -i IN OUT.mp4`"),
+    )
+
+
+def _behind(video: Measured, container: Container) -> list[Track]:
+    """The tracks that stay behind, but for the sound, which is replaced."""
+    return [track for track in video.tracks if track.kind != "audio" and _becomes(track, container) is None]
+
+
+def _becomes(track: Track, container: Container) -> str | None:
+    """Codec of a track in the output: "copy", another, or None where it stays behind."""
+    if track.kind == "subtitle":
+        return container.subtitles.get(track.codec)
+    if track.kind == "attachment" or track.cover:
+        known = track.kind == "attachment" or track.codec in _COVERS
+        return "copy" if known and (container.attachments or (track.cover and container.covers)) else None
+    return None
+
+
+def _named(track: Track) -> str:
+    what = {"subtitle": "subtitles", "video": "cover art" if track.cover else "a second picture"}
+    return f"{what.get(track.kind, track.kind)} {track.name or track.codec}"
+
+
+def _copy(
+    video_path: Path | str,
+    video: Measured,
+    waveform: np.ndarray,
+    sample_rate: int,
+    container: Container,
+    out: Path,
+    timeout_s: float,
+    seconds: float | None = None,
+) -> str | None:
+    """Runs FFmpeg; returns what it says where it fails."""
+    with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
+        command = _command(video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder))
+        samples = np.ascontiguousarray(np.clip(waveform, -1, 1).T, dtype="<f4").tobytes()
+        try:
+            done = subprocess.run(command, input=samples, capture_output=True, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise MediaError(
+                "timeout", f"{printable(video_path)} was being copied for more than {timeout_s:g} s: it was given up"
+            ) from error
+    if done.returncode == 0:
+        return None
+    said = done.stderr.decode(errors="replace").strip().splitlines() or [f"FFmpeg ended with {done.returncode}"]
+    return next((line for line in said if "No space" in line or "denied" in line), said[0])
+
+
+def _command(
+    video_path: Path | str,
+    video: Measured,
+    channels: int,
+    sample_rate: int,
+    container: Container,
+    out: Path,
+    seconds: float | None,
+    covers: Path,
+) -> list[str]:
+    return [
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostats", "-y"),
+        # the file's own clock, moved so that the first frame is at 0; packets without a time get one
+        *("-copyts", "-itsoffset", f"{-video.start_s:.9f}", "-fflags", "+genpts"),
+        *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", _address(video_path)),
+        *("-f", "f32le", "-ar", str(sample_rate), "-ac", str(channels), "-i", "pipe:0"),
+        *("-map", f"0:{video.stream}", "-map", "1:0", "-c:0", "copy", "-c:1", *container.audio),
+        *("-b:1", str(BITS_PER_CHANNEL * channels), "-disposition:1", "default"),
+        *_track_options(video, container, covers),
+        *("-map_metadata", "0", "-map_chapters", "0"),
+        *(option for tag in _CONTAINERS_OWN_TAGS for option in ("-metadata", f"{tag}=")),
+        *_time_options(video),
+        *_container_options(video, container),
+        *(("-t", str(seconds)) if seconds else ()),
+        *("-f", container.format, _address(out)),
+    ]
+
+
+def _track_options(video: Measured, container: Container, folder: Path) -> Iterator[str]:
+    """Further tracks, from the output's third on; covers that become attachments last, by way of files in `folder`."""
+    going = [track for track in video.tracks if track.kind != "audio" and _becomes(track, container)]
+    attached = [track for track in going if track.cover and container.attachments]
+    for number, track in enumerate((track for track in going if track not in attached), 2):
+        yield from ("-map", f"0:{track.index}", f"-c:{number}", str(_becomes(track, container)))
+        if track.cover:
+            yield from (f"-disposition:{number}", "attached_pic")
+    for number, track in enumerate(attached, 2 + len(going) - len(attached)):
+        kind, ending = _COVERS[track.codec]
+        file = folder / f"{track.index}{ending}"
+        file.write_bytes(track.cover)
+        yield from ("-attach", _address(file), f"-metadata:s:{number}", f"mimetype={kind}")
+        yield from (f"-metadata:s:{number}", f"filename={track.name or 'cover' + ending}")
+
+
+def _time_options(video: Measured) -> tuple[str, ...]:
+    """A raw stream has no times: they follow from its order of pictures (FFmpeg 9 gets the last two wrong)."""
+    return ("-bsf:0", "dts2pts") if not video.timed and video.video_codec in _REORDERED else ()
+
+
+def _container_options(video: Measured, container: Container) -> Iterator[str]:
+    if container.format in ("mp4", "mov"):
+        own = any(tag.startswith("com.") for tag in video.tags)  # as phones write them
+        yield from ("-movflags", "+faststart+use_metadata_tags" if own else "+faststart")
+        if video.video_codec == "hevc" and not video.video_tag:
+            yield from ("-tag:v:0", "hvc1")  # QuickTime and phones play no other
+
+
+def _address(path: Path | str) -> str:
+    """A name that FFmpeg takes for a file, whatever it looks like."""
+    return f"file:{os.path.abspath(path)}"  # noqa: PTH100

@@ -1,0 +1,148 @@
+"""One pass over a whole video: how it looks here and there, and how much of each span is really there."""
+
+# T frames, S spans, H height, W width
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.packet import Packet
+
+from vmas_pipeline.media.container import audio_stream, open_media, packets, video_stream
+from vmas_pipeline.media.errors import MediaError, printable
+from vmas_pipeline.media.frames import (
+    TOLERANCE_S,
+    TimedFrame,
+    decoded_frames,
+    frames_at,
+    in_order,
+    pixel_aspect,
+    square_pictures,
+)
+from vmas_pipeline.media.limits import Limits
+from vmas_pipeline.media.sound import jitter_s, require_audio, timed_blocks
+from vmas_pipeline.media.worker import in_worker
+
+_HELD_S = 1.0
+"""In a video of irregular rate a frame may be held this long, where its container does not say how long it lasts."""
+
+_REGULAR = 0.9
+"""Share of equal steps between frames that makes a rate regular: there a longer step is a hole."""
+
+_LONGER = 1.5
+"""A step of more than this many usual ones is a hole or a held frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What one pass over a video found."""
+
+    frames: np.ndarray  # uint8 RGB [T, size, size, 3], on show at the times that were asked for
+    picture: np.ndarray  # float [S], share of each span with whole frames
+    sound: np.ndarray  # float [S], share of each span with whole sound; 0 without a sound track
+
+
+@in_worker
+def survey(
+    path: Path | str,
+    *,
+    times: Sequence[float],
+    size: int,
+    spans: Sequence[tuple[float, float]],
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Survey:
+    """Decodes a video once from its beginning to its end.
+
+    A frame counts from its time to the next one's where neither it nor one that it was predicted from is damaged; a
+    frame that is missing is a hole, also where its packet is gone. Damaged sound counts as missing.
+
+    Args:
+        path: a video.
+        times: seconds after the first frame, rising, at which to look.
+        size: side of those square frames in pixels.
+        spans: begin and end of each span, seconds after the first frame.
+        limits: its `timeout_s` bounds the reading.
+
+    Raises:
+        MediaError: "unreadable", "no_video", "encrypted"; "crash" or "timeout".
+    """
+    with open_media(path) as container:
+        video = video_stream(container, path)
+        stamps: list[float] = []
+        frames = decoded_frames(container, video, _noted(packets(container, path, video), stamps))
+        first = next(frames, None)
+        if first is None:
+            raise MediaError("truncated", f"{printable(path)} holds no frame that can be decoded")
+        zero_s = first.time_s
+        shown: list[_Shown] = []
+        timed = _noting(in_order(itertools.chain([first], frames), zero_s), shown)
+        squares = square_pictures(frames_at(timed, iter(times), hold=True), size, pixel_aspect(video))
+        pictures = list(squares)
+        for _ in timed:  # behind the last time that was asked for
+            pass
+    seen = _whole_picture(shown, np.sort(np.array(stamps)) - zero_s)
+    heard = _whole_sound(path) - zero_s
+    return Survey(
+        frames=np.stack(pictures) if pictures else np.zeros((0, size, size, 3), np.uint8),
+        picture=np.array([_share(seen, *span) for span in spans]),
+        sound=np.array([_share(heard, *span) for span in spans]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A frame's times, without its pixels."""
+
+    time_s: float
+    ends_s: float
+    whole: bool
+
+
+def _noted(found: Iterator[Packet], stamps: list[float]) -> Iterator[Packet]:
+    """Keeps the times at which packets say that a frame appears."""
+    for packet in found:
+        if packet.size and not packet.is_discard and packet.pts is not None:
+            stamps.append(float(packet.pts * packet.time_base))
+        yield packet
+
+
+def _noting(frames: Iterator[TimedFrame], shown: list[_Shown]) -> Iterator[TimedFrame]:
+    """Keeps the frames' times, and passes the frames on."""
+    for timed in frames:
+        shown.append(_Shown(timed.time_s, timed.ends_s, timed.whole))
+        yield timed
+
+
+def _whole_picture(shown: list[_Shown], stamps: np.ndarray) -> np.ndarray:
+    """Begin and end of what whole frames cover: [K, 2]."""
+    times, ends, whole = (np.array([getattr(one, name) for one in shown]) for name in ("time_s", "ends_s", "whole"))
+    until = np.append(times[1:], ends[-1])
+    usual = float(np.median(until - times))
+    regular = np.mean(np.abs(until - times - usual) < usual / 4) >= _REGULAR
+    lost = np.searchsorted(stamps, until - TOLERANCE_S) > np.searchsorted(stamps, times + TOLERANCE_S)
+    declared = np.maximum(ends - times, usual if regular else _HELD_S)
+    longest = np.where(until - times <= _LONGER * usual, np.inf, np.where(lost, usual, declared))
+    return np.stack([times, np.minimum(until, times + longest)], axis=1)[whole.astype(bool)]
+
+
+def _whole_sound(path: Path | str) -> np.ndarray:
+    """Begin and end of each block of sound, on the file's clock: [K, 2]."""
+    with open_media(path) as container:
+        if audio_stream(container) is None:
+            return np.zeros((0, 2))
+        stream = require_audio(container, path)
+        blocks = timed_blocks(container, stream, path, float("-inf"), float("inf"))
+        spans = np.array([(block.time_s, block.time_s + block.length_s) for block in blocks]).reshape(-1, 2)
+        joined = np.append(spans[1:, 0] - spans[:-1, 1] <= jitter_s(container), False)
+    spans[:-1, 1] = np.where(joined[:-1], np.maximum(spans[:-1, 1], spans[1:, 0]), spans[:-1, 1])
+    return spans
+
+
+def _share(covered: np.ndarray, begin: float, end: float) -> float:
+    """Share of a span that the spans [K, 2], in order, cover."""
+    begins = np.maximum(covered[:, 0], begin)
+    ends = np.minimum(covered[:, 1], end)
+    begins[1:] = np.maximum(begins[1:], np.maximum.accumulate(ends)[:-1])  # what overlaps counts once
+    return float(np.maximum(0, ends - begins).sum() / (end - begin))
