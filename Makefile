@@ -1,7 +1,7 @@
 # make demo [ENV=smoke]: everything from nothing to a video with music. Needs Python 3.11 or 3.12 and make only.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint
+.PHONY: help setup demo test fuzz lint
 
 BIN := .venv/bin
 STAMP := .venv/.setup-done
@@ -19,6 +19,9 @@ demo: setup ## the whole flow, then music for one held-out clip; ENV=smoke for a
 
 test: setup ## the tests; ARGS="-k curation" for some of them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+
+fuzz: setup ## 500 damaged videos through curation and generation; VMAS_MUTATIONS=N for another number
+	VMAS_MUTATIONS=$(or $(VMAS_MUTATIONS),500) $(BIN)/python -m pytest -s tests/media/test_mutations.py
 
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check .

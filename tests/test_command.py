@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import pytest
 from vmas_pipeline.command import main
 from vmas_pipeline.media import probe, read_audio
 
+from .media.conftest import ffmpeg, ramp_film
 from .tiny_model import film, tiny_generator
 
 
@@ -91,6 +94,57 @@ def test_generate_puts_music_under_the_copied_picture(video: Path, tmp_path: Pat
     assert _packets(out) == _packets(video)
     assert np.abs(read_audio(out, sample_rate=16_000)).max() > 0.001
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "out.mp4"]
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    from vmas_pipeline import __version__
+
+    assert vmas("--version", cwd=tmp_path).stdout == f"vmas-pipeline {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["日本.mp4", os.fsdecode(b"caf\xe9.mp4"), "12:30.mp4", "new\nline.mp4"])
+def test_names_that_the_terminal_cannot_show_are_no_obstacle(video: Path, tmp_path: Path, name: str) -> None:
+    tiny_generator().save(tmp_path / "model")
+    (tmp_path / name).write_bytes(video.read_bytes())
+    arguments = ["generate", name, "--out", f"out-{name}", "--model", "model"]
+    done = vmas(*arguments, cwd=tmp_path, PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / f"out-{name}").is_file()
+
+
+def test_an_output_that_will_not_do_is_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
+    ramp_film(tmp_path / "film.webm", 0.4, "-c:v", "libvpx", sound="libopus")
+    done = vmas("generate", "film.webm", "--out", "out.mp4", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vmas: .mp4 cannot carry the vp8 picture of film.webm as it is: write to .mkv or .webm\n"
+    long = vmas("generate", "film.webm", "--out", "out.webm", "--max-duration", "0.2", cwd=tmp_path)
+    assert (long.returncode, long.stdout) == (2, "") and "the limit is 0.2 (duration_s)" in long.stderr
+
+
+def test_what_cannot_go_along_is_told_in_one_line(video: Path, tmp_path: Path) -> None:
+    tiny_generator().save(tmp_path / "model")
+    (tmp_path / "font.ttf").write_bytes(b"\0\1\0\0" + bytes(60))
+    attach = ["-attach", tmp_path / "font.ttf", "-metadata:s:2", "mimetype=font/ttf"]
+    ffmpeg("-i", video, *attach, "-c", "copy", tmp_path / "film.mkv")
+    done = vmas("generate", "film.mkv", "--out", "out.mp4", "--model", "model", cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "left behind, since .mp4 has no place for it: attachment font.ttf"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    tiny_generator().save(tmp_path / "model")
+    film(tmp_path / "long.mp4", 90.0)
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "-m", "vmas_pipeline.command", "generate", "long.mp4", "--out", "out/out.mkv"]
+    with subprocess.Popen([*command, "--model", "model"], cwd=tmp_path, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("loading")
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "out").iterdir()):
+            assert process.poll() is None and time.monotonic() < deadline
+        process.send_signal(number)
+        assert process.wait(60) == (130 if number == signal.SIGINT else 128 + number)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def _packets(path: Path) -> list[bytes]:

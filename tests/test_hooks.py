@@ -106,6 +106,14 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(project):
     assert "Traceback" not in errors and not (project / "text.txt").exists()
 
 
+def test_an_unknown_section_or_environment_is_refused_in_one_line_with_the_nearest_name(project):
+    status, errors = kedro(project, "--pipelines=make", "--params", "tyny.steps=3")
+    assert (status, errors) == (1, "kedro run: parameter section tyny is unknown: did you mean tiny?\n")
+    status, errors = kedro(project, "--env", "othre")
+    assert (status, errors.count("\n")) == (1, 1)
+    assert errors.startswith("kedro run: environment othre is unknown") and "base, local, other" in errors
+
+
 def test_a_run_is_tracked_with_its_resolved_parameters_and_origin(project):
     status, _ = kedro(project)
     assert status == 0

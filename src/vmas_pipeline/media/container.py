@@ -128,6 +128,16 @@ def packets(container: InputContainer, path: Path | str, *streams: Stream) -> It
             return
         except av.error.FFmpegError:
             failures += 1
+        except IndexError:  # PyAV 18, at the end of a file in which a stream appeared on the way
+            break
+    yield from map(_flush, streams)
+
+
+def _flush(stream: Stream) -> Packet:
+    """An empty packet, at which a decoder gives what it still holds."""
+    packet: Packet = Packet()
+    packet.stream = stream
+    return packet
 
 
 def frame_ticks(container: InputContainer, frame: VideoFrame) -> int | None:

@@ -7,6 +7,7 @@ is used to; what is decided here is which tracks go along, and where time 0 lies
 
 # C channels, N samples
 
+import errno
 import os
 import shutil
 import subprocess
@@ -30,6 +31,14 @@ from vmas_pipeline.media.outputs import (
     output,
 )
 from vmas_pipeline.media.probe import Measured, Track, measure
+
+_OF_THE_OUTPUT = [
+    os.strerror(number)
+    for number in (*(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO), *(errno.EACCES, errno.EPERM, errno.EROFS))
+]
+"""What the system says where a file cannot be written."""
+
+_CONVERT = "convert it first, as with `ffmpeg -i IN OUT.mp4`"
 
 _OFFERED = (".mp4", ".mov", ".mkv", ".webm")
 _COVERS = {"mjpeg": ("image/jpeg", ".jpg"), "png": ("image/png", ".png")}
@@ -76,18 +85,29 @@ def replace_audio(
     fitted = np.pad(waveform[:, :samples], ((0, 0), (0, max(0, samples - waveform.shape[1]))))
     with output(out_path) as temporary:
         error = _copy(video_path, video, fitted, sample_rate, container, temporary, limits.timeout_s)
-        if error:
-            raise MediaError("output", f"{printable(out_path)} cannot be written: {error}")
+        if error is not None:
+            raise _damaged(video_path, error.splitlines()[0])
         if video.hides_end:
             end_picture(temporary, video.duration_s)
-        copied = measure(temporary, limits).duration_s
-        if abs(copied - video.duration_s) > _LENGTH_TOLERANCE_S:
-            raise MediaError(
-                "codec",
-                f"{printable(video_path)} could not be copied whole: {copied:.2f} s of its {video.duration_s:.2f} s "
-                "arrived; convert it first, as with `ffmpeg -i IN OUT.mp4`",
-            )
+        _check_copy(video_path, video, temporary, limits)
     return [_named(track) for track in _behind(video, container)]
+
+
+def _check_copy(video_path: Path | str, video: Measured, copy: Path, limits: Limits) -> None:
+    """Raises "codec" where not all of the picture arrived, or more than it had."""
+    try:
+        arrived_s = measure(copy, limits).duration_s
+    except MediaError:
+        arrived_s = 0.0
+    if abs(arrived_s - video.duration_s) > _LENGTH_TOLERANCE_S:
+        raise _damaged(video_path, f"{arrived_s:.2f} s of its {video.duration_s:.2f} s arrived")
+
+
+def _damaged(video_path: Path | str, why: str) -> MediaError:
+    return MediaError(
+        "codec",
+        f"{printable(video_path)} could not be copied as it is ({why}): {_CONVERT}",
+    )
 
 
 def check_output(video_path: Path | str, out_path: Path | str, limits: Limits = Limits()) -> None:  # noqa: B008
@@ -125,7 +145,7 @@ def _carries(video_path: Path | str, video: Measured, container: Container, limi
         trial = Path(folder) / "trial"
         silence = np.zeros((1, round(_TRIAL_S * 16_000)), np.float32)
         seconds = _TRIAL_S if video.timed else None
-        if _copy(video_path, video, silence, 16_000, container, trial, limits.timeout_s, seconds):
+        if _copy(video_path, video, silence, 16_000, container, trial, limits.timeout_s, seconds) is not None:
             return False
         try:
             return measure(trial, limits).video_codec == video.video_codec
@@ -140,7 +160,7 @@ def _unfit(video_path: Path | str, video: Measured, out_path: Path) -> MediaErro
     return MediaError(
         "codec",
         f"{out_path.suffix} cannot carry the {video.video_codec} picture of {printable(video_path)}{hidden} as it is: "
-        + (f"write to {' or '.join(fit)}" if fit else "convert it first, as with `ffmpeg -i IN OUT.mp4`"),
+        + (f"write to {' or '.join(fit)}" if fit else _CONVERT),
     )
 
 
@@ -174,7 +194,12 @@ def _copy(
     timeout_s: float,
     seconds: float | None = None,
 ) -> str | None:
-    """Runs FFmpeg; returns what it says where it fails."""
+    """Runs FFmpeg; returns what it says where it fails.
+
+    Raises:
+        MediaError: "timeout".
+        OSError: the output cannot be written.
+    """
     with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
         command = _command(video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder))
         samples = np.ascontiguousarray(np.clip(waveform, -1, 1).T, dtype="<f4").tobytes()
@@ -186,8 +211,11 @@ def _copy(
             ) from error
     if done.returncode == 0:
         return None
-    said = done.stderr.decode(errors="replace").strip().splitlines() or [f"FFmpeg ended with {done.returncode}"]
-    return next((line for line in said if "No space" in line or "denied" in line), said[0])
+    said = done.stderr.decode(errors="replace")
+    for reason in _OF_THE_OUTPUT:
+        if reason in said:
+            raise OSError(reason)
+    return said.strip() or f"FFmpeg ended with status {done.returncode}"
 
 
 def _command(

@@ -70,11 +70,25 @@ def _version(client: "MlflowClient", model: str, name: str, alias: str | None, v
 
 
 def _location(version: "ModelVersion") -> str:
-    """Where the version's files are; a path, for a registry on this machine, so that nothing is copied."""
-    from mlflow import MlflowClient
+    """Where the version's files are; a path, for a registry on this machine, so that nothing is copied.
+
+    MLflow keeps whole paths: where the project was moved, the files are looked for beside the registry.
+    """
+    import mlflow
 
     assert version.source, f"version {version.version} was registered without a source"
-    return MlflowClient().get_logged_model(version.source.removeprefix("models:/")).artifact_location
+    recorded = mlflow.MlflowClient().get_logged_model(version.source.removeprefix("models:/")).artifact_location
+    path, registry = Path(recorded.removeprefix("file://")), mlflow.get_tracking_uri().removeprefix("sqlite:///")
+    if "://" in recorded.removeprefix("file://") or path.is_dir() or "mlruns" not in path.parts:
+        return recorded
+    inside = path.parts[len(path.parts) - path.parts[::-1].index("mlruns") :]
+    moved = Path(registry).parent.joinpath(*inside)
+    if not moved.is_dir():
+        raise ValueError(
+            f"version {version.version} of the model was stored in {path}, which is gone, and {moved} is not there "
+            "either: move mlruns/ with the project, or train and register again (`kedro run`)"
+        )
+    return str(moved)
 
 
 def _find_registry() -> None:
