@@ -1,0 +1,194 @@
+"""Reading ten seconds of a video at the rate and size of a model, against PyAV, torchcodec, decord2 and OpenCV.
+
+    python benchmarks/media.py                 # 96 frames of 224x224 from 12.3 s on, of 1280x720 at 30 frames a second
+    python benchmarks/media.py --source FILM   # a film of one's own, 25 s or longer
+    python benchmarks/media.py --large 4       # and the headers of an mp4 and an mkv of 4 GB
+
+All show the same frames, those on show at each time, bit for bit where they are scaled by the same library (compared
+first; ours and PyAV scale with FFmpeg, the others with OpenCV). One thread each, by turns; the CPU time of our worker
+process counts. torchcodec needs FFmpeg's libraries on the machine and is left out where they are not. Each line printed
+is a JSON object.
+"""
+
+import argparse
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import cv2
+import decord
+import imageio_ffmpeg
+import numpy as np
+import psutil
+import torch
+from timing import print_line
+
+from vmas_pipeline.media import probe, read_frames
+
+START_S, FRAMES, RATE, SIZE = 12.3, 96, 9.6, 224
+TIMES = START_S + np.arange(FRAMES) / RATE
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, help="a film of 25 s or longer; one of 1280x720 is made when left out")
+    parser.add_argument("--large", type=float, default=0.0, metavar="GB", help="size of files to be probed")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as name:
+        source = options.source or _film(Path(name) / "film.mp4", 25)
+        _compare(source, options.repeats)
+        for ending in ("mp4", "mkv") if options.large else ():
+            _probe_large(Path(name), ending, options.large)
+
+
+def _compare(source: Path, repeats: int) -> None:
+    readers: dict[str, Callable[[Path], np.ndarray]] = {
+        "ours": lambda path: read_frames(path, frame_rate=RATE, size=SIZE, start_s=START_S, frames=FRAMES),
+        "pyav": _pyav,
+        "opencv": _opencv,
+        "decord2": _decord,
+    }
+    if _has_torchcodec():
+        readers["torchcodec"] = _torchcodec
+    for name, read in readers.items():
+        expected = _pyav(source, _scaled if name in ("ours", "pyav") else _scaled_by_opencv)
+        assert np.array_equal(read(source), expected), f"{name} shows other frames"
+    seconds: dict[str, list[float]] = {name: [] for name in readers}
+    for _ in range(repeats):
+        for name, read in readers.items():
+            began = _cpu_s()
+            read(source)
+            seconds[name].append(_cpu_s() - began)
+    least = {name: min(times) for name, times in seconds.items()}
+    best = min((name for name in readers if name != "ours"), key=lambda name: least[name])
+    print_line(
+        name="media: CPU seconds to read 10 s of video, against the best peer",
+        ours=least["ours"],
+        peer=least[best],
+        ratio=least["ours"] / least[best],
+        best_peer=best,
+        limit=1.10,
+        **{f"{name}_s": value for name, value in least.items()},
+    )
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and those that it started."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
+
+def _square(frame: np.ndarray) -> np.ndarray:
+    """The short side to SIZE, the centre cut out."""
+    height, width = frame.shape[:2]
+    scale = SIZE / min(height, width)
+    scaled = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    top, left = (scaled.shape[0] - SIZE) // 2, (scaled.shape[1] - SIZE) // 2
+    return scaled[top : top + SIZE, left : left + SIZE]
+
+
+def _pyav(path: Path, scaled: Callable[[av.VideoFrame], np.ndarray] | None = None) -> np.ndarray:
+    """The plain loop: seek, decode, keep the frame on show at each time."""
+    scaled = scaled or _scaled
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        assert stream.time_base is not None
+        container.seek(round(START_S / stream.time_base), stream=stream)
+        squares: list[np.ndarray] = []
+        last: av.VideoFrame | None = None
+        for frame in container.decode(stream):
+            while last is not None and len(squares) < FRAMES and frame.time > TIMES[len(squares)] + 1e-3:
+                squares.append(scaled(last))
+            if len(squares) == FRAMES:
+                break
+            last = frame
+    return np.stack(squares)
+
+
+def _scaled(frame: av.VideoFrame) -> np.ndarray:
+    scale = SIZE / min(frame.width, frame.height)
+    width, height = round(frame.width * scale), round(frame.height * scale)
+    pixels = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+    top, left = (height - SIZE) // 2, (width - SIZE) // 2
+    return pixels[top : top + SIZE, left : left + SIZE]
+
+
+def _scaled_by_opencv(frame: av.VideoFrame) -> np.ndarray:
+    return _square(frame.to_ndarray(format="rgb24"))
+
+
+def _opencv(path: Path) -> np.ndarray:
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    wanted = np.floor(TIMES * rate + 0.03).astype(int)
+    capture.set(cv2.CAP_PROP_POS_FRAMES, int(wanted[0]))
+    frames, number = {}, int(wanted[0])
+    for index in np.unique(wanted):
+        while number < index:
+            capture.grab()
+            number += 1
+        frames[int(index)] = _square(capture.read()[1][..., ::-1])
+        number += 1
+    return np.stack([frames[int(index)] for index in wanted])
+
+
+def _decord(path: Path) -> np.ndarray:
+    reader = decord.VideoReader(str(path), num_threads=1)
+    wanted = np.floor(TIMES * reader.get_avg_fps() + 0.03).astype(int)
+    return np.stack([_square(frame) for frame in reader.get_batch(wanted).asnumpy()])
+
+
+def _has_torchcodec() -> bool:
+    try:
+        import torchcodec.decoders  # noqa: F401
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
+def _torchcodec(path: Path) -> np.ndarray:
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="approximate")
+    return np.stack(
+        [_square(frame) for frame in decoder.get_frames_played_at(seconds=(TIMES + 1e-3).tolist()).data.numpy()]
+    )
+
+
+def _film(path: Path, seconds: int, *options: str) -> Path:
+    picture = f"testsrc2=s=1280x720:r=30:d={seconds},noise=alls=12:allf=t:all_seed=1"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", picture]
+    encoder = options or ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-bf", "2", "-g", "120")
+    subprocess.run([*command, *encoder, "-pix_fmt", "yuv420p", path], check=True)
+    return path
+
+
+def _probe_large(folder: Path, ending: str, gigabytes: float) -> None:
+    """Repeats a film until it has the size; the disk's cache is warm."""
+    part = _film(folder / "part.mp4", 10, "-c:v", "libx264", "-preset", "ultrafast", "-qp", "8")
+    times = int(gigabytes * 1e9 / part.stat().st_size)
+    large = folder / f"large.{ending}"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-stream_loop", str(times), "-i", part]
+    subprocess.run([*command, "-c", "copy", large], check=True)
+    probe(part)  # starts the worker
+    began = time.perf_counter()
+    info = probe(large)
+    print_line(
+        name=f"media: seconds to probe an {ending}",
+        ours=time.perf_counter() - began,
+        limit=0.3,
+        gigabytes=large.stat().st_size / 1e9,
+        minutes=info.duration_s / 60,
+    )
+    large.unlink()
+
+
+if __name__ == "__main__":
+    main()
