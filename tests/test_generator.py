@@ -1,15 +1,21 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from vmas_pipeline.curation import CurationConfig, curate
+from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
+from vmas_pipeline.features.clip import extract_clip
+from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
 from vmas_pipeline.media import Limits, MediaError, read_frames
 from vmas_pipeline.sampling import Sampling
 
+from .media.conftest import ramp_film, ramp_numbers
 from .tiny_model import CLIP, film, tiny_generator
 
 
@@ -109,6 +115,33 @@ def test_a_file_that_is_no_film_is_refused(generator: Generator, tmp_path: Path)
     text.write_text("no film")
     with pytest.raises(MediaError, match=r"film\.mp4 cannot be read as a video"):
         generator.generate(text)
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mkv"])
+def test_curation_and_generation_see_the_same_frames_at_the_same_times(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "raw").mkdir()
+    encoding = ["-c:v", "libx264", "-g", "150", "-bf", "3"]  # a seek in the transport stream lands a key frame late
+    video = ramp_film(tmp_path / "raw" / name, 10.2, *encoding)
+    lenient = CurationConfig(
+        similarity=SimilarityConfig(maximum=2.0), vocals=VocalsConfig(policy="keep"), backend="inline"
+    )
+    manifest = curate(lenient, CLIP, tmp_path / "raw", tmp_path / "curated").manifest
+    clips = [extract_clip(row, FeaturesConfig(), CLIP, generator.codec) for row in manifest.to_dict("records")]
+    seen: dict[float, np.ndarray] = {}
+
+    def record(path: Path, **options: Any) -> np.ndarray:
+        seen[options["start_s"]] = read_frames(path, **options)
+        return seen[options["start_s"]]
+
+    monkeypatch.setattr("vmas_pipeline.generator.read_frames", record)
+    generator.generate(video)
+    assert manifest["start_s"].tolist() == [0.0, 5.0]
+    for start_s, clip in zip(manifest["start_s"], clips, strict=True):
+        assert np.array_equal(clip.frames, seen[start_s])
+        moments = [int((start_s + index / CLIP.frame_rate) * 25 + 0.03) % 100 for index in range(48)]
+        assert ramp_numbers(clip.frames) == moments
 
 
 def test_a_saved_model_makes_the_same_music(generator: Generator, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vmas_pipeline.media import MediaError, read_frames, survey
+from vmas_pipeline.media import MediaError, measure, read_frames, survey
 
 from .conftest import ffmpeg, ramp_film
 
@@ -67,10 +67,24 @@ def test_a_video_without_sound_has_none_of_it(tmp_path: Path) -> None:
     assert survey(path, times=[], size=16, spans=SPANS[:2]).sound.tolist() == [0, 0]
 
 
-def test_frames_of_irregular_rate_are_held(tmp_path: Path) -> None:
-    path = tmp_path / "slides.mp4"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/3:d=12", "-c:v", "libx264", "-bf", 0, path)
-    assert survey(path, times=[], size=16, spans=SPANS).picture.min() > 0.98
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_slow_and_variable_rates_are_no_damage(tmp_path: Path, ending: str) -> None:
+    slides, varied = tmp_path / f"slides.{ending}", tmp_path / f"varied.{ending}"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=1/3:d=12", "-c:v", "libx264", "-bf", 0, slides)
+    times = "setpts=if(lt(N\\,48)\\,N/24\\,if(lt(N\\,96)\\,2+(N-48)/8\\,8+(N-96)/48))/TB"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24:d=12", "-vf", times, "-fps_mode", "vfr"]
+    ffmpeg(*source, "-c:v", "libx264", varied)
+    for path in (slides, varied):
+        last = measure(path).duration_s
+        assert survey(path, times=[], size=16, spans=[s for s in SPANS if s[1] <= last]).picture.min() > 0.98
+
+
+def test_frames_lost_at_random_are_no_variable_rate(tmp_path: Path) -> None:
+    path = tmp_path / "holes.mkv"
+    lost = "select='lt(random(3)\\,0.3)'"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24:d=12", "-vf", lost, "-fps_mode", "passthrough"]
+    ffmpeg(*source, "-c:v", "libx264", "-g", 1, path)
+    assert survey(path, times=[], size=16, spans=[(0, 11)]).picture.max() < 0.98
 
 
 def test_nothing_that_can_be_decoded_is_an_error(films: Path, tmp_path: Path) -> None:

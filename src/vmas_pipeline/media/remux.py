@@ -204,7 +204,8 @@ def _copy(
         command = _command(video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder))
         samples = np.ascontiguousarray(np.clip(waveform, -1, 1).T, dtype="<f4").tobytes()
         try:
-            done = subprocess.run(command, input=samples, capture_output=True, timeout=timeout_s)
+            # signals stay as Python has them: a file that may not grow is an error then, and no end of the program
+            done = subprocess.run(command, input=samples, capture_output=True, timeout=timeout_s, restore_signals=False)
         except subprocess.TimeoutExpired as error:
             raise MediaError(
                 "timeout", f"{printable(video_path)} was being copied for more than {timeout_s:g} s: it was given up"

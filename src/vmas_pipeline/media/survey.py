@@ -25,7 +25,7 @@ from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.sound import jitter_s, require_audio, timed_blocks
 from vmas_pipeline.media.worker import in_worker
 
-_HELD_S = 1.0
+_HELD_S = 0.25
 """In a video of irregular rate a frame may be held this long, where its container does not say how long it lasts."""
 
 _REGULAR = 0.9
