@@ -20,11 +20,14 @@ import torch
 from timing import fastest, print_line
 from torch import Tensor
 
+from vmas_pipeline.inference import SamplingConfig, generate
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.pattern import undelay
 
 if TYPE_CHECKING:
     from transformers import MusicgenForCausalLM
+
+    from vmas_pipeline.inference.cpu import PackedDecoder
 
 CODEBOOKS = 4
 Generate = Callable[[], Tensor]
@@ -64,10 +67,9 @@ def main() -> None:
             same = torch.equal(peer(), tokens)  # at any rate a warm-up
             assert same or not exact, f"{name} draws other tokens: there is nothing to compare"
     if options.device == "cpu" and exact:
-        rounded = _ours(sizes)
-        rounded.load_state_dict(decoder.state_dict())
-        rounded.quantise()
-        ours["int8"] = _run(rounded, sizes, context)
+        from vmas_pipeline.inference.cpu import pack
+
+        ours["int8"] = _run(decoder, sizes, context, int8=pack(decoder, int8=True))
     seconds = fastest({**ours, **peers}, options.repeats, options.device)
     rate = _read_rate(options.device)
     for variant in ours:
@@ -86,8 +88,9 @@ def main() -> None:
             )
 
 
-def _run(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
-    return lambda: decoder.generate(context, frames=sizes.frames, top_k=1, guidance=sizes.guidance)
+def _run(decoder: MusicDecoder, sizes: Sizes, context: Tensor, int8: "PackedDecoder | None" = None) -> Generate:
+    sampling, seeds = SamplingConfig(top_k=1, guidance=sizes.guidance), range(len(context))
+    return lambda: generate(decoder, context, frames=sizes.frames, sampling=sampling, seeds=seeds, int8=int8)
 
 
 def _peers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> dict[str, Generate]:

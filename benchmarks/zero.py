@@ -70,7 +70,7 @@ def _engine_step(options: argparse.Namespace) -> Callable[[], None]:
     engine, batch = build_engine(_model(config), config, done=0), _batch(options.batch)
 
     def step() -> None:
-        output = engine(batch.video(), batch.codes, batch.with_video)
+        output = engine(batch.conditions(), batch.codes)
         engine.backward(batch_losses(output, batch, ObjectiveConfig()).total)
         engine.step()
 
@@ -84,7 +84,7 @@ def _plain_step(options: argparse.Namespace) -> Callable[[], None]:
 
     def step() -> None:
         optimiser.zero_grad()
-        output = model(batch.video(), batch.codes, batch.with_video)
+        output = model(batch.conditions(), batch.codes)
         batch_losses(output, batch, ObjectiveConfig()).total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip)
         optimiser.step()
@@ -103,7 +103,7 @@ def _batch(size: int) -> Batch:
         frames=torch.randint(0, 256, (size, 48, 32, 32, 3), dtype=torch.uint8, generator=generator),
         codes=torch.randint(0, 256, (size, 4, 250), generator=generator),
         beat_weights=torch.ones(size, 250),
-        with_video=torch.ones(size, dtype=torch.bool),
+        has_video=torch.ones(size, dtype=torch.bool),
     )
 
 

@@ -8,10 +8,10 @@ import torch
 from vmas_pipeline.codec.config import SpectralCodecConfig
 from vmas_pipeline.codec.spectral import SpectralCodec
 from vmas_pipeline.generator import Generator
+from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec, write_video
 from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.sampling import Sampling
 
 CLIP = ClipSpec(duration_s=5.0, frame_rate=9.6, frame_size=32, sample_rate=16_000)
 
@@ -27,7 +27,7 @@ def tiny_generator(seed: int = 0) -> Generator:
         "code_width": 16,
     }
     model = VMAs(with_overrides(vmas_base(), sizes), codec.code_vectors)
-    return Generator(model, codec, CLIP, Sampling(top_k=20, guidance=1.5), {"steps": 0})
+    return Generator(model, codec, CLIP, SamplingConfig(top_k=20, guidance=1.5), {"steps": 0})
 
 
 def _spread(module: torch.nn.Module) -> None:

@@ -9,11 +9,12 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,11 +24,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
+from vmas_pipeline.inference import Progress, SamplingConfig, generate
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig, config_from_dict
 from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.sampling import Sampling
+
+if TYPE_CHECKING:
+    from vmas_pipeline.inference.cpu import PackedDecoder
 
 FORMAT = 1
 """Number of the model folder's layout; it rises when an older reader would misread the folder."""
@@ -43,9 +48,6 @@ DECODER_CONTEXT_S = 1.0
 
 ONE_THREAD_WIDTH = 512
 """Up to this decoder width, the steps of a single clip are too short to be worth sharing between threads."""
-
-Progress = Callable[[int, int], None]
-"""Called with the token frames made so far and their total."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -68,8 +70,9 @@ class Generator:
         model: VMAs,
         codec: AudioCodec,
         clip: ClipSpec,
-        sampling: Sampling,
+        sampling: SamplingConfig,
         training: dict[str, Any] | None = None,
+        int8: bool = False,
     ):
         """Join the parts; `Generator.load` reads them from a model folder.
 
@@ -79,8 +82,10 @@ class Generator:
             clip: the length, frame rate and frame size that the model was trained on.
             sampling: the default way to draw tokens.
             training: free provenance, kept in the folder's config.json.
+            int8: generate from the decoder's weights rounded to 8 bits, on a CPU.
         """
         self.model = model.eval()
+        self.int8 = _packed(model) if int8 else None
         self.codec = codec
         self.clip = clip
         self.sampling = sampling
@@ -113,19 +118,19 @@ class Generator:
             model = VMAs(config_from_dict(config["model"]))
             model.load_state_dict(load_file(folder / "model.safetensors"))
             clip = TypeAdapter(ClipSpec).validate_python(config["clip"])
-            sampling = TypeAdapter(Sampling).validate_python(config["sampling"])
+            sampling = TypeAdapter(SamplingConfig).validate_python(config["sampling"])
         except ValidationError as error:
             raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
         except (ValueError, RuntimeError, SafetensorError) as error:
             raise ModelFolderError(f"{folder} does not fit this version: {' '.join(str(error).split())}") from error
-        if int8:
-            model.music_decoder.quantise()
         codec = load_codec(folder / "codec")
-        return cls(model.to(device), codec.to(device), clip, sampling, config["training"])
+        return cls(model.to(device), codec.to(device), clip, sampling, config["training"], int8)
 
     def with_sampling(self, **settings: Any) -> "Generator":
-        """The same model with some settings of its `Sampling` changed."""
-        return Generator(self.model, self.codec, self.clip, replace(self.sampling, **settings), self.training)
+        """The same model with some settings of its `SamplingConfig` changed."""
+        other = copy(self)
+        other.sampling = replace(self.sampling, **settings)
+        return other
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder, whole or not at all; a folder that is there already is replaced."""
@@ -189,21 +194,30 @@ class Generator:
         samples = round(duration * self.codec.sample_rate)
         return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
 
-    def generate_from_frames(self, frames: np.ndarray, seed: int = 0) -> np.ndarray:
+    def generate_from_frames(self, frames: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
         """Make music for a batch of clips.
 
         Args:
             frames: uint8 [B, T, H, W, 3], one whole clip each.
-            seed: the same seed and batch give the same music.
+            seeds: one for each clip: it gives the same music, whatever the batch.
 
         Returns:
             float32 [B, N], of the clip's length.
         """
-        codes = self._window_codes(frames, self.window, None, seed, None)
+        codes = self._window_codes(frames, self.window, None, seeds, None)
         return decode_in_chunks(self.codec, codes)[:, 0]
 
+    def conditions(self, frames: np.ndarray) -> Conditions:
+        """Clips uint8 [B, T, H, W, 3] as the model takes them."""
+        return Conditions.of_video(normalise_frames(torch.from_numpy(frames).to(self.device)))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return next(self.model.parameters()).device
+
     def _codes(self, video: Path, tokens: int, seed: int, progress: Progress | None, limits: Limits) -> torch.Tensor:
-        codes = torch.empty(1, self.codec.codebooks, 0, dtype=torch.long, device=self._device)
+        codes = torch.empty(1, self.codec.codebooks, 0, dtype=torch.long, device=self.device)
         for index, (start, done, end) in enumerate(windows(tokens, self.window, OVERLAP)):
             frames = read_frames(
                 video,
@@ -214,9 +228,8 @@ class Generator:
                 limits=limits,
             )
             prompt = codes[..., start:done] if done else None
-            made = self._window_codes(
-                frames[None], end - start, prompt, _window_seed(seed, index), _within(progress, done, end, tokens)
-            )
+            seeds = [_window_seed(seed, index)]
+            made = self._window_codes(frames[None], end - start, prompt, seeds, _within(progress, done, end, tokens))
             codes = torch.cat([codes, made[..., done - start :]], dim=-1)
         return codes  # [1, K, tokens]
 
@@ -226,22 +239,25 @@ class Generator:
         frames: np.ndarray,
         tokens: int,
         prompt: torch.Tensor | None,
-        seed: int,
+        seeds: Sequence[int],
         progress: Progress | None,
     ) -> torch.Tensor:
-        video = normalise_frames(torch.from_numpy(frames).to(self._device))  # [B, 3, T, H, W]
-        return self.model.generate(
-            video,
-            tokens=tokens,
+        return generate(
+            self.model.music_decoder,
+            self.model.encode(self.conditions(frames)),
+            frames=tokens,
+            sampling=self.sampling,
+            seeds=seeds,
             prompt=prompt,
-            **asdict(self.sampling),
-            seed=seed,
+            int8=self.int8,
             progress=progress,
         )
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+
+def _packed(model: VMAs) -> "PackedDecoder":
+    from vmas_pipeline.inference.cpu import pack
+
+    return pack(model.music_decoder, int8=True)
 
 
 def windows(tokens: int, window: int, overlap: float) -> Iterator[tuple[int, int, int]]:
@@ -294,6 +310,11 @@ def _threads_for(width: int) -> Iterator[None]:
 def _window_seed(seed: int, index: int) -> int:
     """A seed of its own for each window, so that no two draw the same noise."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
+def clip_seed(seed: int, clip_id: str) -> int:
+    """A seed of its own for each clip, whatever stands beside it in a batch."""
+    return int(np.random.SeedSequence([seed, *clip_id.encode()]).generate_state(1)[0])
 
 
 def model_config(folder: Path) -> VMAsConfig:

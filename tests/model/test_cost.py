@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import clip_base, temporal_hiera, vmas_clip, vmas_hiera, vmas_paper, with_overrides
 from vmas_pipeline.model.image_encoder import ImageEncoder
 from vmas_pipeline.model.video_encoder import VideoEncoder, hiera_base_16x224, temporal_hiera_base
@@ -40,7 +41,9 @@ def test_clip_takes_281_billion_for_16_frames():
 @pytest.mark.parametrize("size", [vmas_hiera, vmas_clip])
 def test_table_6s_other_encoders_lead_to_the_same_logits_shape(size):
     with torch.device("meta"):
-        output = VMAs(size())(torch.empty(1, 3, 96, 224, 224), torch.zeros(1, 4, 500, dtype=torch.int64))
+        output = VMAs(size())(
+            Conditions.of_video(torch.empty(1, 3, 96, 224, 224)), torch.zeros(1, 4, 500, dtype=torch.int64)
+        )
     assert output.logits.shape == (1, 4, 500, 2048)
 
 
@@ -53,7 +56,7 @@ def test_larger_windows_in_the_first_stage_cost_more(window, expected):
 def test_the_papers_model_has_2_billion_parameters_and_its_logits_their_shape():
     with torch.device("meta"):
         model = VMAs(vmas_paper())
-        output = model(torch.empty(1, 3, 96, 224, 224), torch.zeros(1, 4, 500, dtype=torch.int64))
+        output = model(Conditions.of_video(torch.empty(1, 3, 96, 224, 224)), torch.zeros(1, 4, 500, dtype=torch.int64))
     decoder, encoder = (
         sum(p.numel() for p in part.parameters()) for part in (model.music_decoder, model.video_encoder)
     )
@@ -76,7 +79,7 @@ def test_the_papers_structure_trains_at_a_twelfth_of_its_width():
     torch.manual_seed(0)
     model = VMAs(config, torch.randn(4, 64, 16))
     codes = torch.randint(0, 64, (1, 4, 500))
-    output = model(torch.randn(1, 3, 96, 224, 224), codes)
+    output = model(Conditions.of_video(torch.randn(1, 3, 96, 224, 224)), codes)
     assert output.logits.shape == (1, 4, 500, 64)
     loss = torch.nn.functional.cross_entropy(output.logits.flatten(0, 2), codes.flatten()) + output.music.sum()
     (loss + output.video.sum() + output.temperature.sum()).backward()

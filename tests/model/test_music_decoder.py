@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from vmas_pipeline.model.conditions import Context
 from vmas_pipeline.model.config import vmas_paper
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
@@ -45,11 +46,11 @@ def test_cached_generation_follows_the_parallel_forward(options):
 
 
 @pytest.mark.parametrize("options", [{}, OPTIONS])
-def test_no_video_is_a_context_of_zeros_of_any_length(options):
+def test_an_absent_video_says_the_same_whatever_its_features_and_their_number(options):
     decoder, codes = small_decoder(**options), torch.randint(0, 16, (1, 4, 10))
     with torch.no_grad():
         decoder.context_proj.bias.fill_(1.0)
-    one, four = torch.zeros(1, 1, 8), torch.zeros(1, 4, 8)
+    one, four = (Context.of(torch.randn(1, steps, 8)).absent() for steps in (1, 4))
     assert torch.allclose(decoder(codes, one), decoder(codes, four), atol=1e-5)
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import SIZES, vmas_base, with_overrides
 from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
@@ -14,15 +15,14 @@ def model() -> VMAs:
 
 
 @pytest.fixture(scope="module")
-def clip() -> tuple[torch.Tensor, torch.Tensor]:
+def clip() -> tuple[Conditions, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     frames = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8, generator=generator)
-    return normalise_frames(frames), torch.randint(0, 256, (2, 4, 42), generator=generator)
+    return Conditions.of_video(normalise_frames(frames)), torch.randint(0, 256, (2, 4, 42), generator=generator)
 
 
 def test_a_training_pass_has_logits_for_every_code_and_reaches_every_parameter(model, clip):
-    frames, codes = clip
-    output = model(frames, codes)
+    output = model(*clip)
     assert output.logits.shape == (2, 4, 42, 256)
     assert output.video.shape == output.music.shape == (2, 64)
     loss = output.logits.logsumexp(-1).mean() + (output.video * output.music).sum() / output.temperature
@@ -33,21 +33,19 @@ def test_a_training_pass_has_logits_for_every_code_and_reaches_every_parameter(m
 
 
 def test_a_dropped_video_does_not_reach_the_music(model, clip):
-    frames, codes = clip
-    other = frames.flip(0)
-    without = torch.tensor([False, True])
-    first, second = model(frames, codes, without).logits, model(other, codes, without).logits
+    conditions, codes = clip
+    only_the_second = torch.tensor([False, True])
+    first, second = (
+        model(Conditions(frames=frames, has_video=only_the_second), codes).logits
+        for frames in (conditions.frames, conditions.frames.flip(0))
+    )
     assert torch.allclose(first[0], second[0], atol=1e-5)
     assert not torch.allclose(first[1], second[1], atol=1e-3)
 
 
-def test_generation_has_the_clips_length_by_default(model, clip):
-    assert model.generate(clip[0]).shape == (2, 4, 42)
-
-
 def test_embeddings_are_unit_vectors(model, clip):
-    frames, codes = clip
-    for vectors in (model.embed_video(frames), model.embed_music(codes)):
+    conditions, codes = clip
+    for vectors in (model.embed_video(conditions), model.embed_music(codes)):
         assert vectors.shape == (2, 64)
         assert torch.allclose(vectors.norm(dim=-1), torch.ones(2), atol=1e-5)
 
@@ -70,14 +68,14 @@ def test_blocks_that_are_computed_again_give_the_same_gradients_from_less_memory
     model = VMAs(with_overrides(SIZES[size](), small[size])).train()
     video = model.config.video
     frames = torch.randn(1, 3, model.config.frames_per_clip, video.frame_size, video.frame_size)
-    codes = torch.randint(0, model.config.decoder.card, (1, 4, 42))
+    conditions, codes = Conditions.of_video(frames), torch.randint(0, model.config.decoder.card, (1, 4, 42))
 
     def backward() -> tuple[int, dict[str, torch.Tensor]]:
         kept: dict[int, int] = {}
         with torch.autograd.graph.saved_tensors_hooks(
             lambda x: kept.update({x.untyped_storage().data_ptr(): x.untyped_storage().nbytes()}) or x, lambda x: x
         ):
-            loss = model(frames, codes).logits.square().mean()
+            loss = model(conditions, codes).logits.square().mean()
         model.zero_grad()
         loss.backward()
         return sum(kept.values()), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from vmas_pipeline.codec.config import SpectralCodecConfig
 from vmas_pipeline.codec.spectral import SpectralCodec
 from vmas_pipeline.features.shards import Sample, write_shard
+from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.sampling import Sampling
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig, WatchConfig
 
 CLIP = ClipSpec(duration_s=1.0, frame_rate=8.0, frame_size=16, sample_rate=16_000)
@@ -35,7 +35,7 @@ def config_of_a_small_run(**changes) -> TrainConfig:
         "watch": WatchConfig(
             log_every=2, validate_every=4, validation_clips=4, sample_every=6, sample_clips=1, checkpoint_every=3
         ),
-        "sampling": Sampling(top_k=10, guidance=2.0),
+        "sampling": SamplingConfig(top_k=10, guidance=2.0),
         "steps": 6,
     }
     return TrainConfig(**{**settings, **changes})

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import vmas_base
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConfig, OptimiserConfig, TrainConfig
@@ -78,7 +79,7 @@ def test_activations_are_those_that_a_forward_pass_keeps():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        held = model(torch.randn(1, 3, 48, 32, 32), torch.zeros(1, 4, 250, dtype=torch.int64))
+        held = model(Conditions.of_video(torch.randn(1, 3, 48, 32, 32)), torch.zeros(1, 4, 250, dtype=torch.int64))
     assert held.logits.shape == (1, 4, 250, 256)
     assert kept_activations(TrainConfig()) == pytest.approx(sum(kept.values()), rel=0.02)
 

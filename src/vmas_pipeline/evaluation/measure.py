@@ -16,9 +16,8 @@ from vmas_pipeline.curation.tagger import MusicTagger
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.hearing import Heard, Listener
 from vmas_pipeline.features.shards import Sample, read_shards
-from vmas_pipeline.generator import Generator, decode_in_chunks
+from vmas_pipeline.generator import Generator, clip_seed, decode_in_chunks
 from vmas_pipeline.media import ClipSpec, local, read_audio
-from vmas_pipeline.model.video_encoder import normalise_frames
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,7 +69,7 @@ def measure(
         ValueError: The split has clips of fewer than two sources, so that nothing can be shuffled; or the shards hold
             none of its clips.
     """
-    listener = Listener(MusicTagger.load(config.tagger).to(_device(generator)), clip.sample_rate)
+    listener = Listener(MusicTagger.load(config.tagger).to(generator.device), clip.sample_rate)
     chosen = draw_clips(manifest[manifest["split"] == config.split], config.clips, config.split)
     training = draw_clips(manifest[manifest["split"] == "train"], config.training_clips, "train")
     with tqdm(total=len(chosen) + len(training), unit="clip", desc="evaluation") as bar:
@@ -127,8 +126,8 @@ def _measure_held_out(
 ) -> dict[str, Any]:
     """What `Measured` says of the held-out clips, batch by batch."""
     shown, parts = _spread(chosen, config.report_clips), []
-    for number, batch in enumerate(_batches(shards, set(chosen["clip_id"]), config.batch)):
-        parts.append(_measure_batch(batch, clip, generator, listener, config.seed + number, shown))
+    for batch in _batches(shards, set(chosen["clip_id"]), config.batch):
+        parts.append(_measure_batch(batch, clip, generator, listener, config.seed, shown))
         bar.update(len(batch))
     if not parts:
         raise ValueError(f"{shards} holds no clip of the manifest's: run `kedro run --pipeline=features` again")
@@ -144,9 +143,8 @@ def _measure_batch(
     batch: list[Sample], clip: ClipSpec, generator: Generator, listener: Listener, seed: int, shown: set[str]
 ) -> dict[str, Any]:
     frames = np.stack([sample.frames for sample in batch])
-    codes = torch.from_numpy(np.stack([sample.codes for sample in batch])).long().to(_device(generator))
-    video = normalise_frames(torch.from_numpy(frames).to(_device(generator)))
-    generated = generator.generate_from_frames(frames, seed=seed)
+    codes = torch.from_numpy(np.stack([sample.codes for sample in batch])).long().to(generator.device)
+    generated = generator.generate_from_frames(frames, [clip_seed(seed, sample.clip_id) for sample in batch])
     true = np.stack([_true_music(sample.row, clip) for sample in batch])
     return {
         "rows": [sample.row for sample in batch],
@@ -154,7 +152,7 @@ def _measure_batch(
         "generated": listener.hear(generated),
         "true": listener.hear(true, onsets=[sample.onsets_s for sample in batch]),
         "codec": listener.hear(decode_in_chunks(generator.codec, codes)[:, 0]),
-        "video_vectors": generator.model.embed_video(video).cpu().numpy(),
+        "video_vectors": generator.model.embed_video(generator.conditions(frames)).cpu().numpy(),
         "music_vectors": generator.model.embed_music(codes).cpu().numpy(),
         "shown": [
             Shown(row=sample.row, generated=generated[i], true=true[i])
@@ -171,15 +169,11 @@ def _hear_music(
     plain, coded = [], []
     for start in range(0, len(clips), batch):
         music = np.stack([_true_music(row, clip) for row in clips.iloc[start : start + batch].to_dict("records")])
-        codes = generator.codec.encode(torch.from_numpy(music)[:, None].to(_device(generator)))
+        codes = generator.codec.encode(torch.from_numpy(music)[:, None].to(generator.device))
         plain.append(listener.hear(music, onsets=[]))
         coded.append(listener.hear(decode_in_chunks(generator.codec, codes)[:, 0], onsets=[]))
         bar.update(len(music))
     return Heard.joined(plain), Heard.joined(coded)
-
-
-def _device(generator: Generator) -> torch.device:
-    return next(generator.model.parameters()).device
 
 
 def _true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:

@@ -2,11 +2,18 @@
 
 # B batch, C context steps, n steps, S steps at most, D width, h heads
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.model.decoding import KeyValueCache
+
+class KeyValues(Protocol):
+    """Takes the keys and values of a layer's steps, for whoever goes on from them one step at a time."""
+
+    def begin(self, keys: Tensor, values: Tensor) -> None:
+        """Keep those of the first n steps, [B, h, n, D / h] each."""
 
 
 class DecoderLayer(nn.Module):
@@ -23,7 +30,7 @@ class DecoderLayer(nn.Module):
         self.linear2 = nn.Linear(ffn_multiplier * width, width, bias=False)
 
     def forward(
-        self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None, cache: KeyValueCache | None
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None, cache: KeyValues | None
     ) -> Tensor:
         x = x + self.self_attention(self.norm1(x), cache)
         x = x + self.cross_attention(self.norm_cross(x), keys_values, bias)
@@ -39,7 +46,7 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: KeyValues | None = None) -> Tensor:
         q, k, v = (split_heads(part, self.heads) for part in self.qkv(x).chunk(3, dim=-1))
         if cache is not None:
             cache.begin(k, v)

@@ -1,8 +1,8 @@
 """The music decoder: MusicGen's transformer with cross-attention to video features (section 4.3, eq. 1).
 
 One step reads the codes of the step before and predicts one code of each codebook under the delay pattern
-(`pattern.delay`). Training runs all steps at once (`MusicDecoder.run`), generation one at a time with cached keys and
-values (`decoding.StepDecoder`, which is tested to be equal to it).
+(`pattern.delay`). Training runs all steps at once (`MusicDecoder.run`), generation one at a time (`inference`, which is
+tested to be equal to it).
 """
 
 # B batch, K codebooks, T frames, S steps = T + K - 1, C context steps, D width, h heads
@@ -10,23 +10,20 @@ values (`decoding.StepDecoder`, which is tested to be equal to it).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from importlib import import_module
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from vmas_pipeline.model.conditions import Context
 from vmas_pipeline.model.config import MusicDecoderConfig
-from vmas_pipeline.model.decoder_layer import DecoderLayer
-from vmas_pipeline.model.decoding import KeyValueCache
-from vmas_pipeline.model.generation import Progress, Sampler, generate
+from vmas_pipeline.model.decoder_layer import DecoderLayer, KeyValues
 from vmas_pipeline.model.pattern import delay
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
 from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
-
-if TYPE_CHECKING:
-    from vmas_pipeline.model.cpu_decoding import PackedDecoder
 
 
 @dataclass
@@ -86,7 +83,6 @@ class MusicDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
         self.recompute = False  # True: layers keep their inputs alone for the backward pass
-        self.int8: PackedDecoder | None = None
         self._initialise()
 
     @classmethod
@@ -115,14 +111,14 @@ class MusicDecoder(nn.Module):
         """The code that stands where the delay pattern has none, and before the first step."""
         return self.card
 
-    def forward(self, codes: Tensor, context: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, context: Context | Tensor) -> Tensor:
         """Predict every code from the ones before it (teacher forcing).
 
         Args:
             codes: int64 [B, K, T] in [0, card).
-            context: [B, C, context_width or width]; rows of zeros stand for "no video". Without the three options of
-                time, the order of its steps says nothing: other conditions of the same width, such as MusicGen's T5
-                text features, may follow the video's as further steps.
+            context: features [B, C, context_width or width] with their mask; features alone are all given. Without the
+                three options of time, the order of the steps says nothing: other conditions of the same width, such as
+                MusicGen's T5 text features, may follow the video's as further steps.
 
         Returns:
             Logits [B, K, T, card], aligned with `codes`: the delay pattern is applied and undone inside.
@@ -136,33 +132,32 @@ class MusicDecoder(nn.Module):
         frames = codes.shape[2]
         return torch.stack([output(x[:, k : k + frames]) for k, output in enumerate(self.outputs)], dim=1)
 
-    def prepare(self, context: Tensor, steps: int) -> PreparedContext:
-        """Project the context, once for every step. `context` as in `forward`; rows of zeros stay zero."""
-        given = (context != 0).any(-1, keepdim=True)  # [B, C, 1]
-        context = self.context_proj(context) * given  # the projection's bias must not speak where no video is
-        centres = (torch.arange(context.shape[1], device=context.device) + 0.5) * self.steps_per_context - 0.5
+    def prepare(self, context: Context | Tensor, steps: int) -> PreparedContext:
+        """Project the context (as in `forward`), once for every step; what is not given becomes zeros."""
+        context = Context.of(context)
+        given = context.given[..., None]  # [B, C, 1]
+        features = self.context_proj(context.features) * given  # the projection's bias must not speak where nothing is
+        centres = (torch.arange(features.shape[1], device=features.device) + 0.5) * self.steps_per_context - 0.5
         if self.context_positions:
-            context = context + sinusoidal_positions(centres, self.width).to(context.dtype) * given
-        at = torch.arange(steps, device=context.device, dtype=centres.dtype)
+            features = features + sinusoidal_positions(centres, self.width).to(features.dtype) * given
+        at = torch.arange(steps, device=features.device, dtype=centres.dtype)
         distances = (at[:, None] - centres) / self.steps_per_context  # [S, C], in context steps
         aligned = None
         if self.aligned_proj is not None:
-            aligned = self.aligned_proj(interpolate(context, at, self.steps_per_context))
+            aligned = self.aligned_proj(interpolate(features, at, self.steps_per_context))
         attentions = [layer.cross_attention for layer in self.stack]
         return PreparedContext(
-            keys_values=[attention.keys_values(context) for attention in attentions],
+            keys_values=[attention.keys_values(features) for attention in attentions],
             biases=[attention.time_bias(distances) if attention.time_bias else None for attention in attentions],
             aligned=aligned,
         )
 
-    def run(self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValueCache] | None = None) -> Tensor:
+    def run(self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValues] | None = None) -> Tensor:
         """`transform`, then the heads: logits [B, K, n, card] in the delay pattern."""
         x = self.transform(inputs, context, caches)
         return torch.stack([output(x) for output in self.outputs], dim=1)
 
-    def transform(
-        self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValueCache] | None = None
-    ) -> Tensor:
+    def transform(self, inputs: Tensor, context: PreparedContext, caches: Sequence[KeyValues] | None = None) -> Tensor:
         """The transformer over the first n steps.
 
         Args:
@@ -184,42 +179,29 @@ class MusicDecoder(nn.Module):
             x = layer(*given) if keep else checkpoint(layer, *given, use_reentrant=False)
         return self.norm(x)
 
-    def generate(
-        self,
-        context: Tensor,
-        *,
-        frames: int,
-        prompt: Tensor | None = None,
-        top_k: int = 250,
-        top_p: float = 0.0,
-        temperature: float = 1.0,
-        guidance: float = 1.0,
-        guidance_passes: int = 1,
-        seed: int = 0,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Sample codes for a context; see `generation.generate` for the arguments. Returns int64 [B, K, frames]."""
-        sampler = Sampler(top_k=top_k, top_p=top_p, temperature=temperature)
-        return generate(
+    def generate(self, context: Context | Tensor, *, frames: int, seed: int = 0, **options: Any) -> Tensor:
+        """Sample codes for a context: `inference.generate`, looked up by name since the network knows nothing above it.
+
+        Args:
+            context: as in `forward`.
+            frames: token frames in all.
+            seed: row i draws from seed + i.
+            options: prompt and progress as there, and top_k, temperature and guidance (1 when left out).
+
+        Returns:
+            int64 [B, K, frames].
+        """
+        above = import_module("vmas_pipeline.inference")
+        context, taken = Context.of(context), {"prompt", "progress", "int8"}
+        sampling = {name: value for name, value in options.items() if name not in taken}
+        return above.generate(
             self,
             context,
             frames=frames,
-            prompt=prompt,
-            sampler=sampler,
-            guidance=guidance,
-            guidance_passes=guidance_passes,
-            seed=seed,
-            progress=progress,
+            sampling=above.SamplingConfig(**{"guidance": 1.0, **sampling}),
+            seeds=range(seed, seed + len(context.given)),
+            **{name: value for name, value in options.items() if name in taken},
         )
-
-    def quantise(self) -> None:
-        """Generate from int8 weights on a CPU from now on, each row of a matrix with a scale of its own.
-
-        The parameters stay as they are, and so does `forward`; call it again where they change.
-        """
-        from vmas_pipeline.model.cpu_decoding import pack
-
-        self.int8 = pack(self, int8=True)
 
     def load_musicgen(self, state: Mapping[str, Tensor], reuse_text_projection: bool = True) -> Loaded:
         """Take over MusicGen's weights, all of them or none.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vmas_pipeline.model.conditions import Conditions, Context
 from vmas_pipeline.model.config import ImageEncoderConfig, VideoEncoderConfig, VMAsConfig
-from vmas_pipeline.model.generation import Progress
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.video_encoder import VideoEncoder
@@ -69,71 +69,32 @@ class VMAs(nn.Module):
             raise ValueError(f"code_vectors {list(vectors.shape)} must have the shape {list(shape)}: another codec?")
         self.register_buffer("code_vectors", vectors)
 
-    def forward(self, frames: Tensor, codes: Tensor, with_video: Tensor | None = None) -> VMAsOutput:
+    def forward(self, conditions: Conditions, codes: Tensor) -> VMAsOutput:
         """Teacher forcing.
 
         Args:
-            frames: float [B, 3, F, height, width], from `normalise_frames`.
+            conditions: of B clips; a condition that is absent is hidden from the decoder, as classifier-free guidance
+                needs in training, while the contrastive term still sees it.
             codes: int64 [B, K, T].
-            with_video: bool [B]; False drops the video of that row, as classifier-free guidance needs in training.
         """
-        features = self.encode_video(frames)
-        context = features
-        if with_video is not None:
-            context = features * with_video[:, None, None]
+        context = self.encode(conditions)
         logits = self.music_decoder(codes, context)
         return VMAsOutput(
             logits=logits,
-            video_steps=self.video_projection(features),
-            music_steps=self.music_projection(music_features(logits, self.code_vectors).to(features.dtype)),
+            video_steps=self.video_projection(context.features),
+            music_steps=self.music_projection(music_features(logits, self.code_vectors).to(context.features.dtype)),
             temperature=self.log_temperature.exp().clamp(min=0.01),
         )
 
-    def encode_video(self, frames: Tensor) -> Tensor:
-        """Clips [B, 3, F, height, width], from `normalise_frames`, to video features [B, C, D]."""
-        return self.video_encoder(frames[:, :, :: self.config.frame_stride])
+    def encode(self, conditions: Conditions) -> Context:
+        """What the decoder attends to."""
+        features = self.video_encoder(conditions.frames[:, :, :: self.config.frame_stride])  # [B, C, D]
+        return Context(features, conditions.has_video[:, None].expand(features.shape[:2]))
 
     @torch.inference_mode()
-    def generate(
-        self,
-        frames: Tensor,
-        *,
-        tokens: int | None = None,
-        prompt: Tensor | None = None,
-        top_k: int = 250,
-        top_p: float = 0.0,
-        temperature: float = 1.0,
-        guidance: float = 1.0,
-        seed: int = 0,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Codes for a batch of clips.
-
-        Args:
-            frames: float [B, 3, F, height, width], from `normalise_frames`.
-            tokens: token frames in all, the prompt's included; None for the clip's length.
-            prompt: int64 [B, K, P], music to continue.
-            top_k, top_p, temperature, guidance, seed, progress: see `generation.generate`.
-
-        Returns:
-            int64 [B, K, tokens].
-        """
-        return self.music_decoder.generate(
-            self.encode_video(frames),
-            frames=tokens or self.config.tokens_per_clip,
-            prompt=prompt,
-            top_k=top_k,
-            top_p=top_p,
-            temperature=temperature,
-            guidance=guidance,
-            seed=seed,
-            progress=progress,
-        )
-
-    @torch.inference_mode()
-    def embed_video(self, frames: Tensor) -> Tensor:
-        """Unit vectors [B, P] of clips [B, 3, F, height, width], for retrieval."""
-        return functional.normalize(self.video_projection(self.encode_video(frames).mean(1)), dim=-1)
+    def embed_video(self, conditions: Conditions) -> Tensor:
+        """Unit vectors [B, P] of clips, for retrieval."""
+        return functional.normalize(self.video_projection(self.encode(conditions).features.mean(1)), dim=-1)
 
     @torch.inference_mode()
     def embed_music(self, codes: Tensor) -> Tensor:
@@ -141,8 +102,8 @@ class VMAs(nn.Module):
 
         With the true video the logits would carry it over to the music's side, and retrieval would be won by that.
         """
-        context = torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)
-        logits = self.music_decoder(codes, context)
+        nothing = Context.of(torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)).absent()
+        logits = self.music_decoder(codes, nothing)
         return functional.normalize(self.music_projection(music_features(logits, self.code_vectors).mean(1)), dim=-1)
 
 

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from vmas_pipeline.generator import model_config
+from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
-from vmas_pipeline.sampling import Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -235,7 +235,7 @@ class TrainConfig:
     engine: EngineConfig = EngineConfig()
     divergence: DivergenceConfig = DivergenceConfig()
     watch: WatchConfig = WatchConfig()
-    sampling: Sampling = Sampling()
+    sampling: SamplingConfig = SamplingConfig()
     """How the trained model draws tokens unless told otherwise."""
     steps: int = Field(default=400, ge=1)
     """Optimiser steps."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vmas_pipeline.features.shards import Folder, Sample, read_shards, sample_from_bytes
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.video_encoder import normalise_frames
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ class Batch:
     frames: Tensor  # uint8 [B, F, H, W, 3]
     codes: Tensor  # int64 [B, K, T]
     beat_weights: Tensor  # float32 [B, T]
-    with_video: Tensor  # bool [B]; False hides the video, as classifier-free guidance needs
+    has_video: Tensor  # bool [B]; False hides the video, as classifier-free guidance needs
 
-    def video(self) -> Tensor:
-        """Frames for the encoder, float [B, 3, F, H, W]."""
-        return normalise_frames(self.frames)
+    def conditions(self) -> Conditions:
+        """What the model makes music under."""
+        return Conditions(frames=normalise_frames(self.frames), has_video=self.has_video)
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(**{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
@@ -49,7 +50,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         frames=torch.from_numpy(np.stack([sample.frames for sample in samples])),
         codes=torch.from_numpy(np.stack([sample.codes for sample in samples]).astype(np.int64)),
         beat_weights=torch.from_numpy(np.stack([sample.beat_weights for sample in samples])),
-        with_video=torch.ones(len(samples), dtype=torch.bool),
+        has_video=torch.ones(len(samples), dtype=torch.bool),
     )
 
 
@@ -140,7 +141,7 @@ def training_batches(clips: ShuffledClips, positions: Positions, workers: int = 
 
 def _collate_shown(pairs: list[tuple[Sample, bool]]) -> Batch:
     samples, shown = zip(*pairs, strict=True)
-    return replace(collate(samples), with_video=torch.tensor(shown))
+    return replace(collate(samples), has_video=torch.tensor(shown))
 
 
 def read_index(split: Folder) -> "pd.DataFrame":

@@ -97,8 +97,8 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
     own: list[Tensor] = []
     shuffled: list[Tensor] = []
     for batch in batches:
-        features = model.encode_video(batch.video())
-        for found, seen in ((own, features), (shuffled, features.roll(1, 0))):
+        context = model.encode(batch.conditions())
+        for found, seen in ((own, context), (shuffled, context.shuffled())):
             codebooks, beats = watched_losses(code_losses(model.music_decoder(batch.codes, seen), batch.codes), batch)
             found.append(torch.cat([codebooks, beats[None]]))
     (*codebooks_own, beats_own), (*codebooks_shuffled, beats_shuffled) = (

@@ -9,6 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import TrainConfig
@@ -133,9 +134,9 @@ def kept_activations(config: TrainConfig) -> float:
             for name, p in model.named_parameters()
         }
         buffers = {name: torch.empty(value.shape, dtype=dtype) for name, value in model.named_buffers()}
-        frames, codes = _one_clip(sizes)
+        conditions, codes = _one_clip(sizes)
         with saved_tensors_hooks(keep, lambda tensor: tensor):
-            functional_call(model, weights | buffers, (frames.to(dtype), codes))
+            functional_call(model, weights | buffers, (conditions.to(dtype), codes))
     own = {value.untyped_storage()._cdata for value in weights.values()}
     return float(sum(size for number, (_, size) in kept.items() if number not in own))
 
@@ -147,10 +148,12 @@ def clip_flop(sizes: VMAsConfig) -> float:
     return 3.0 * counter.get_total_flops()
 
 
-def _one_clip(sizes: VMAsConfig) -> tuple[Tensor, Tensor]:
-    """Frames and codes without values that matter."""
+def _one_clip(sizes: VMAsConfig) -> tuple[Conditions, Tensor]:
+    """Conditions and codes without values that matter."""
     frames = torch.empty(1, 3, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size)
-    return frames, torch.zeros(1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64)
+    return Conditions.of_video(frames), torch.zeros(
+        1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64
+    )
 
 
 def _bytes(config: TrainConfig, stage: int, total: int, stepped: int) -> float:

@@ -182,7 +182,8 @@ class Watch:
             return
         generator = Generator(self._model(average.average), self.codec, self.clip, self.config.sampling)
         frames = self.held_out[0].frames[:clips].cpu().numpy()
-        for index, waveform in enumerate(generator.generate_from_frames(frames, seed=self.config.seed)):
+        seeds = range(self.config.seed, self.config.seed + len(frames))
+        for index, waveform in enumerate(generator.generate_from_frames(frames, seeds)):
             name = f"sample_{index}"
             self.logger.audio(name, waveform, self.codec.sample_rate, step)
             self.logger.figure(f"{name}_spectrogram", spectrogram(waveform, self.codec.sample_rate), step)

@@ -3,25 +3,22 @@
 A `StepDecoder` computes what `MusicDecoder.run` computes for a single step, from the same parameters. A step does
 little arithmetic on many weights, so what counts is how they are read and how often the machine is asked: sums ride on
 the products before them, the codebooks' tables are looked up at once, and keys and values go into memory laid out
-beforehand. In float32 on a CPU the whole layer is one compiled call (`cpu_decoding`).
+beforehand. In float32 on a CPU the whole layer is one compiled call (`cpu`).
 """
 
 # R rows (clips, twice as many under guidance), K codebooks, S steps, C context steps, D width, h heads, d = D / h
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vmas_pipeline.model.decoder_layer import DecoderLayer
+from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 from vmas_pipeline.model.positions import sinusoidal_positions
-
-if TYPE_CHECKING:
-    from vmas_pipeline.model.decoder_layer import DecoderLayer
-    from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 
 class KeyValueCache:
@@ -42,26 +39,10 @@ class KeyValueCache:
         return keys, values
 
 
-def step_decoder(decoder: "MusicDecoder", context: "PreparedContext", steps: int) -> "StepDecoder":
-    """The step decoder for where the weights lie and how.
-
-    Args:
-        decoder: in evaluation mode.
-        context: what `MusicDecoder.prepare` made of R contexts, for S steps at least.
-        steps: steps of the delay pattern at most, S.
-    """
-    weight = decoder.norm.weight
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and find_spec("numba"):
-        from vmas_pipeline.model.cpu_decoding import CompiledStepDecoder
-
-        return CompiledStepDecoder(decoder, context, steps)
-    return TensorStepDecoder(decoder, context, steps)
-
-
 class StepDecoder(ABC):
-    """A music decoder under a context, from its first step on; see `step_decoder` for the arguments."""
+    """A music decoder under a context, from its first step on; see `generation.step_decoder` for the arguments."""
 
-    def __init__(self, decoder: "MusicDecoder", context: "PreparedContext", steps: int):
+    def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int):
         self.decoder, self.context, self.done = decoder, context, 0
         self.rows, self.heads = len(context.keys_values[0][0]), decoder.stack[0].self_attention.heads
         weight = decoder.norm.weight
@@ -97,7 +78,7 @@ class TensorStepDecoder(StepDecoder):
     tensor. So a GPU records one step as a graph and replays it, without a call from Python for each operation.
     """
 
-    def __init__(self, decoder: "MusicDecoder", context: "PreparedContext", steps: int):
+    def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int):
         super().__init__(decoder, context, steps)
         weight, room = decoder.norm.weight, -(-steps // 8) * 8  # attention kernels want masks in whole eights
         self.caches = [KeyValueCache(self.rows, self.heads, room, decoder.width, weight) for _ in decoder.stack]
@@ -132,7 +113,7 @@ class TensorStepDecoder(StepDecoder):
     def _layer(
         self,
         x: Tensor,
-        layer: "DecoderLayer",
+        layer: DecoderLayer,
         cache: KeyValueCache,
         to_come: Tensor,
         keys_values: tuple[Tensor, Tensor],

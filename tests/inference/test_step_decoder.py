@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from vmas_pipeline.model.cpu_decoding import CompiledStepDecoder, pack
-from vmas_pipeline.model.decoding import TensorStepDecoder, step_decoder
+from vmas_pipeline.inference.cpu import CompiledStepDecoder, pack
+from vmas_pipeline.inference.generation import step_decoder
+from vmas_pipeline.inference.step_decoder import TensorStepDecoder
 from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 OPTIONS = {"context_positions": True, "context_time_bias": True, "time_aligned_path": True}
@@ -65,12 +66,11 @@ def test_int8_weights_differ_from_their_source_by_half_a_step_of_their_row_at_mo
 
 
 @torch.inference_mode()
-def test_a_quantised_decoder_gives_logits_near_the_exact_ones_and_keeps_its_parameters():
+def test_int8_weights_give_logits_near_the_exact_ones_and_leave_the_parameters():
     decoder, context, codes = small_decoder(width=128), torch.randn(2, 4, 8), torch.randint(0, 17, (2, 4, 12))
     before = {name: value.clone() for name, value in decoder.state_dict().items()}
     exact = decoder.run(codes, decoder.prepare(context, 12))
-    decoder.quantise()
-    stepper = step_decoder(decoder, decoder.prepare(context, 12), 12)
+    stepper = step_decoder(decoder, decoder.prepare(context, 12), 12, pack(decoder, int8=True))
     stepper.begin(codes[:, :, :1])
     steps = torch.stack([stepper.step(codes[:, :, step]) for step in range(1, 12)], dim=2)
     error = (steps - exact[:, :, 1:]).norm() / exact[:, :, 1:].norm()

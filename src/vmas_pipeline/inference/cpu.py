@@ -5,18 +5,16 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vmas_pipeline.model.decoding import KeyValueCache, StepDecoder
-from vmas_pipeline.model.kernels import decoder_head, decoder_layer
-
-if TYPE_CHECKING:
-    from vmas_pipeline.model.decoder_layer import DecoderLayer
-    from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
+from vmas_pipeline.inference.kernels import decoder_head, decoder_layer
+from vmas_pipeline.inference.step_decoder import KeyValueCache, StepDecoder
+from vmas_pipeline.model.decoder_layer import DecoderLayer
+from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 ROWS_A_THREAD = 4
 """Fewer are not worth another thread: each reads all weights."""
@@ -40,8 +38,9 @@ class PackedDecoder:
     heads: list[tuple[np.ndarray, np.ndarray]]  # weight [card, D] and scales [card] for each codebook
 
 
-def pack(decoder: "MusicDecoder", int8: bool) -> PackedDecoder:
-    """Weights for the kernels: float32 ones are the parameters' own memory, int8 ones are rounded copies."""
+def pack(decoder: MusicDecoder, int8: bool) -> PackedDecoder:
+    """Weights for the kernels: float32 ones are the parameters' own memory; int8 ones are rounded copies, each row of a
+    matrix with a scale of its own, to be packed again where the parameters change."""
     return PackedDecoder(
         layers=[_pack_layer(layer, int8) for layer in decoder.stack],
         norm=_pack_norms(decoder.norm),
@@ -49,7 +48,7 @@ def pack(decoder: "MusicDecoder", int8: bool) -> PackedDecoder:
     )
 
 
-def _pack_layer(layer: "DecoderLayer", int8: bool) -> PackedLayer:
+def _pack_layer(layer: DecoderLayer, int8: bool) -> PackedLayer:
     own, cross = layer.self_attention, layer.cross_attention
     matrices = (own.qkv, own.out, cross.q, cross.out, layer.linear1, layer.linear2)
     weights, scales = zip(*(_pack_matrix(matrix, int8) for matrix in matrices), strict=True)
@@ -71,9 +70,9 @@ def _pack_matrix(linear: nn.Linear, int8: bool) -> tuple[np.ndarray, np.ndarray]
 class CompiledStepDecoder(StepDecoder):
     """Steps by `kernels`; a batch's rows are shared out over torch's number of threads."""
 
-    def __init__(self, decoder: "MusicDecoder", context: "PreparedContext", steps: int):
+    def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int, int8: PackedDecoder | None = None):
         super().__init__(decoder, context, steps)
-        self.packed = decoder.int8 or pack(decoder, int8=False)
+        self.packed = int8 or pack(decoder, int8=False)
         shape = (self.rows, self.heads, decoder.width // self.heads, steps)
         self.caches = [(np.zeros(shape, np.float32), np.zeros(shape, np.float32)) for _ in decoder.stack]
         self.contexts = [(_steps_innermost(k), _steps_innermost(v)) for k, v in context.keys_values]

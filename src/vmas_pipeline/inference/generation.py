@@ -1,0 +1,127 @@
+"""Sampling of audio codes, step by step (MusicGen's procedure; one code path for every way of sampling)."""
+
+# B batch, K codebooks, S steps in the delay pattern, R rows (clips, twice as many under guidance)
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vmas_pipeline.inference.sampling import SamplingConfig
+from vmas_pipeline.inference.step_decoder import StepDecoder, TensorStepDecoder
+from vmas_pipeline.model.conditions import Context
+from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
+from vmas_pipeline.model.pattern import delay, undelay
+
+if TYPE_CHECKING:
+    from vmas_pipeline.inference.cpu import PackedDecoder
+
+Progress = Callable[[int, int], None]
+"""Called with the steps done and the steps in all."""
+
+
+@torch.inference_mode()
+def generate(
+    decoder: MusicDecoder,
+    context: Context | Tensor,
+    *,
+    frames: int,
+    sampling: SamplingConfig,
+    seeds: Sequence[int],
+    prompt: Tensor | None = None,
+    int8: "PackedDecoder | None" = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Continue a prompt, or start from nothing, under a context.
+
+    Args:
+        decoder: the music decoder, in evaluation mode.
+        context: of B clips; features [B, C, context_width] alone are all given.
+        frames: token frames in all, those of the prompt included.
+        sampling: how codes are drawn. Guidance other than 1 runs every step with and without the conditions, as one
+            batch: logits are `without + guidance * (with - without)`.
+        seeds: one for each clip, so that its codes do not depend on its batch.
+        prompt: int64 [B, K, P], the first frames; they come back unchanged.
+        int8: the decoder's weights in 8 bits (`cpu.pack`), to generate from in place of its own, on a CPU.
+        progress: called after each step.
+
+    Returns:
+        int64 [B, K, frames].
+
+    Raises:
+        ValueError: fewer frames than one, a prompt that leaves nothing to generate, another number of seeds than of
+            clips, or a context that is empty or not finite.
+    """
+    context = Context.of(context)
+    given = 0 if prompt is None else prompt.shape[2]
+    _check(context, frames, given, seeds)
+    guided = sampling.guidance != 1.0
+    steps = _canvas(decoder, len(seeds), frames, prompt, context.features.device)  # [B, K, S], -1 where one is to come
+    total = steps.shape[2]
+    uniform = _uniform(seeds, decoder.codebooks, total).to(steps.device)
+    read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the codes of the one before
+    rows = Context.stacked(context, context.absent()) if guided else context
+    stepper = step_decoder(decoder, decoder.prepare(rows, total), total, int8)
+    for step in range(given, total):
+        begins = step == given
+        inputs = read[:, :, : step + 1] if begins else read[:, :, step]
+        inputs = torch.cat([inputs] * (2 if guided else 1))
+        logits = stepper.begin(inputs) if begins else stepper.step(inputs)
+        if guided:
+            conditioned, without = logits.chunk(2)
+            logits = without + sampling.guidance * (conditioned - without)  # [B, K, card]
+        drawn = sampling.draw(logits, uniform[:, :, step])
+        steps[:, :, step] = torch.where(steps[:, :, step] == -1, drawn, steps[:, :, step])
+        if step + 1 < total:
+            read[:, :, step + 1] = steps[:, :, step]
+        if progress is not None:
+            progress(step + 1 - given, total - given)
+    return undelay(steps)
+
+
+def step_decoder(
+    decoder: MusicDecoder, context: PreparedContext, steps: int, int8: "PackedDecoder | None" = None
+) -> StepDecoder:
+    """The step decoder for where the weights lie and how.
+
+    Args:
+        decoder: in evaluation mode.
+        context: what `MusicDecoder.prepare` made of R contexts, for S steps at least.
+        steps: steps of the delay pattern at most, S.
+        int8: weights to use in place of the decoder's own.
+    """
+    weight = decoder.norm.weight
+    if weight.device.type == "cpu" and weight.dtype == torch.float32 and find_spec("numba"):
+        from vmas_pipeline.inference.cpu import CompiledStepDecoder  # numba's kernels take a second to load
+
+        return CompiledStepDecoder(decoder, context, steps, int8)
+    return TensorStepDecoder(decoder, context, steps)
+
+
+def _check(context: Context, frames: int, given: int, seeds: Sequence[int]) -> None:
+    features = context.features
+    if features.dim() != 3 or not features.numel():
+        raise ValueError(f"context {list(features.shape)} must have the shape [batch, steps, width], none of them zero")
+    if not features.isfinite().all():
+        raise ValueError("context has non-finite values: so have the video or the encoder's weights")
+    if frames <= given:
+        raise ValueError(f"frames ({frames}) must exceed those of the prompt ({given})")
+    if len(seeds) != len(features):
+        raise ValueError(f"seeds ({len(seeds)}) must be one for each clip ({len(features)})")
+
+
+def _canvas(decoder: MusicDecoder, batch: int, frames: int, prompt: Tensor | None, device: torch.device) -> Tensor:
+    """The steps to fill: the prompt's codes, -1 for those to come, the special code where the pattern has none."""
+    codes = torch.full((batch, decoder.codebooks, frames), -1, dtype=torch.int64, device=device)
+    if prompt is not None:
+        decoder.check_codes(prompt)
+        codes[:, :, : prompt.shape[2]] = prompt
+    return delay(codes, decoder.special)
+
+
+def _uniform(seeds: Sequence[int], codebooks: int, steps: int) -> Tensor:
+    """Random numbers [B, K, S], each row from a generator of its own."""
+    return torch.stack([torch.rand(codebooks, steps, generator=torch.Generator().manual_seed(seed)) for seed in seeds])

@@ -1,0 +1,48 @@
+"""How codes are drawn: one set of settings for training's samples, the model folder, the command and the server."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """How the next code is drawn. The defaults are MusicGen's; a model folder stores its own."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a configuration file is read; pydantic is not needed
+
+    top_k: int = 250
+    """Draw among this many of the likeliest codes; 1 always takes the likeliest."""
+    temperature: float = 1.0
+    """Above 1 flattens the distribution, below 1 sharpens it."""
+    guidance: float = 3.0
+    """Classifier-free guidance: 1 is none, above 1 follows the video more closely."""
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise ValueError(f"top_k ({self.top_k}) must be 1 or more: 1 is greedy")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature ({self.temperature}) must be positive; top_k 1 is greedy")
+        if not self.guidance >= 0:
+            raise ValueError(f"guidance ({self.guidance}) must not be negative: 1 is none")
+
+    def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
+        """Draw one code for each row.
+
+        Args:
+            logits: [..., card].
+            uniform: [...] in [0, 1), the random numbers: equal ones give equal codes, whatever the batch.
+
+        Returns:
+            int64 [...].
+        """
+        if self.top_k == 1:
+            return logits.argmax(-1)
+        kept = min(self.top_k, logits.shape[-1])
+        logits, codes = (logits.float() / self.temperature).topk(kept, dim=-1)
+        cumulative = logits.softmax(-1).cumsum(-1)
+        threshold = uniform[..., None] * cumulative[..., -1:]
+        chosen = torch.searchsorted(cumulative, threshold, right=True).clamp(max=kept - 1)
+        return codes.gather(-1, chosen).squeeze(-1)

@@ -1,0 +1,60 @@
+"""What music is made under: a tensor for each condition, and a mask that says where it was given."""
+
+# B batch, F frames, C context steps, D width
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of a batch of clips. What a tensor holds where its mask is False does not matter."""
+
+    frames: Tensor  # float [B, 3, F, height, width], from `normalise_frames`
+    has_video: Tensor  # bool [B]
+
+    @classmethod
+    def of_video(cls, frames: Tensor) -> "Conditions":
+        """Every clip has its video."""
+        return cls(frames=frames, has_video=torch.ones(len(frames), dtype=torch.bool, device=frames.device))
+
+    def to(self, target: torch.device | torch.dtype) -> "Conditions":
+        """On a device, or in a precision; masks stay what they are."""
+        moved = {field.name: getattr(self, field.name) for field in fields(self)}
+        keep = isinstance(target, torch.dtype)
+        return replace(
+            self, **{name: t if keep and t.dtype == torch.bool else t.to(target) for name, t in moved.items()}
+        )
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the decoder attends to: the features of the conditions, and which of their steps were given."""
+
+    features: Tensor  # [B, C, D]
+    given: Tensor  # bool [B, C]
+
+    @classmethod
+    def of(cls, context: "Context | Tensor") -> "Context":
+        """Features [B, C, D] alone are all given."""
+        if isinstance(context, Context):
+            return context
+        return cls(context, torch.ones(context.shape[:2], dtype=torch.bool, device=context.device))
+
+    def absent(self) -> "Context":
+        """The same without any condition, as classifier-free guidance needs it."""
+        return replace(self, given=torch.zeros_like(self.given))
+
+    def shuffled(self) -> "Context":
+        """Each clip under the conditions of the one before it."""
+        return Context(self.features.roll(1, 0), self.given.roll(1, 0))
+
+    @staticmethod
+    def stacked(*contexts: "Context") -> "Context":
+        """The clips of several, one after the other."""
+        return Context(torch.cat([c.features for c in contexts]), torch.cat([c.given for c in contexts]))
