@@ -2,8 +2,8 @@
 
     python benchmarks/encoder.py              # one thread, float32, random weights
 
-The peer is timm's Hiera, whose 2-D and 3-D models ours equals (tests/model/test_weights.py). They run by turns in one
-process; the fastest of the repeats counts, in seconds of CPU time a clip.
+The peer is timm's Hiera, whose 2-D and 3-D models ours equals (tests/model/encoders/test_hiera_parity.py). They run by
+turns in one process; the fastest of the repeats counts, in seconds of CPU time a clip.
 """
 
 import argparse
@@ -15,9 +15,8 @@ from timm.models.hiera import Hiera
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vmas_pipeline.model.config import clip_base
-from vmas_pipeline.model.image_encoder import ImageEncoder
-from vmas_pipeline.model.video_encoder import hiera_base_16x224, temporal_hiera_base
+from vmas_pipeline.model.encoders.clip_vit import ClipViT, clip_base
+from vmas_pipeline.model.encoders.hiera import hiera_base_16x224, temporal_hiera_base
 
 PARTS = {"aten.convolution": "patches", "aten.addmm": "linear", "aten.bmm": "attention"}
 
@@ -47,8 +46,8 @@ def main() -> None:
         )
 
 
-def _clip() -> ImageEncoder:
-    return ImageEncoder(clip_base())
+def _clip() -> ClipViT:
+    return ClipViT(clip_base())
 
 
 def _timm() -> Hiera:

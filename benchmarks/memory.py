@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from timing import print_line
 
+from vmas_pipeline.inference import SamplingConfig, generate
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import SIZES, VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
 
@@ -30,9 +32,17 @@ def main() -> None:
     before = _held(options.device)
     model = _random(config, dtype, options.device)
     size = config.video.frame_size
-    clip = torch.randn(1, 3, config.frames_per_clip, size, size, dtype=dtype, device=options.device)
+    clip = torch.zeros(1, config.frames_per_clip, size, size, 3, dtype=torch.uint8, device=options.device)
     _reset_peak(options.device)
-    model.generate(clip, tokens=options.tokens, guidance=options.guidance)
+    with torch.inference_mode():
+        context = model.encode(Conditions.of_video(clip))
+    generate(
+        model.music_decoder,
+        context,
+        frames=options.tokens or config.tokens_per_clip,
+        sampling=SamplingConfig(guidance=options.guidance),
+        seeds=[0],
+    )
     peak, needed = (_peak(options.device) - before) / 1e9, _needed(model, options.tokens, options.guidance) / 1e9
     print_line(name="memory: gigabytes of generation", ours=peak, peer=needed, ratio=peak / needed, **vars(options))
 

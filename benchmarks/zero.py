@@ -20,6 +20,7 @@ import torch.distributed as dist
 from timing import print_line
 from torch.nn.parallel import DistributedDataParallel
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, TrainConfig
 from vmas_pipeline.training.data import Batch
@@ -70,7 +71,7 @@ def _engine_step(options: argparse.Namespace) -> Callable[[], None]:
     engine, batch = build_engine(_model(config), config, done=0), _batch(options.batch)
 
     def step() -> None:
-        output = engine(batch.conditions(), batch.codes)
+        output = engine(batch.conditions, batch.codes)
         engine.backward(batch_losses(output, batch, ObjectiveConfig()).total)
         engine.step()
 
@@ -84,7 +85,7 @@ def _plain_step(options: argparse.Namespace) -> Callable[[], None]:
 
     def step() -> None:
         optimiser.zero_grad()
-        output = model(batch.conditions(), batch.codes)
+        output = model(batch.conditions, batch.codes)
         batch_losses(output, batch, ObjectiveConfig()).total.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip)
         optimiser.step()
@@ -100,10 +101,11 @@ def _model(config: TrainConfig) -> VMAs:
 def _batch(size: int) -> Batch:
     generator = torch.Generator().manual_seed(dist.get_rank())
     return Batch(
-        frames=torch.randint(0, 256, (size, 48, 32, 32, 3), dtype=torch.uint8, generator=generator),
+        conditions=Conditions.of_video(
+            torch.randint(0, 256, (size, 48, 32, 32, 3), dtype=torch.uint8, generator=generator)
+        ),
         codes=torch.randint(0, 256, (size, 4, 250), generator=generator),
         beat_weights=torch.ones(size, 250),
-        has_video=torch.ones(size, dtype=torch.bool),
     )
 
 

@@ -28,7 +28,6 @@ from vmas_pipeline.inference import Progress, SamplingConfig, generate
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig, config_from_dict
-from vmas_pipeline.model.video_encoder import normalise_frames
 from vmas_pipeline.model.vmas import VMAs
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ class Generator:
 
     def conditions(self, frames: np.ndarray) -> Conditions:
         """Clips uint8 [B, T, H, W, 3] as the model takes them."""
-        return Conditions.of_video(normalise_frames(torch.from_numpy(frames).to(self.device)))
+        return Conditions.of_video(torch.from_numpy(frames).to(self.device))
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,6 @@ import pytest
 from vmas_pipeline.model.config import (
     SIZES,
     MusicDecoderConfig,
-    VideoEncoderConfig,
     config_from_dict,
     vmas_base,
     vmas_clip,
@@ -13,6 +12,8 @@ from vmas_pipeline.model.config import (
     vmas_paper,
     with_overrides,
 )
+from vmas_pipeline.model.encoders.clip_vit import ClipViTConfig
+from vmas_pipeline.model.encoders.hiera import HieraConfig
 
 
 def test_derived_lengths_are_the_papers():
@@ -68,6 +69,28 @@ def test_a_config_of_before_an_option_came_has_its_default():
     assert config_from_dict(values) == vmas_base()
 
 
+def test_a_config_of_before_the_encoders_had_kinds_is_read():
+    for size in SIZES.values():
+        values = size().to_dict()
+        del values["video"]["kind"]
+        assert config_from_dict(values) == size()
+
+
+def test_another_kind_of_encoder_takes_the_same_frames_unless_told_otherwise():
+    small = {"kind": "clip_vit", "patch": 8, "width": 16, "depth": 1, "heads": 2}
+    video = with_overrides(vmas_base(), {"video": small}).video
+    assert video == ClipViTConfig(frames=48, frame_size=32, patch=8, width=16, depth=1, heads=2)
+    with pytest.raises(ValueError, match=r"model\.video lacks depth, which kind clip_vit needs"):
+        with_overrides(vmas_base(), {"video": {key: value for key, value in small.items() if key != "depth"}})
+    with pytest.raises(ValueError, match=r"model\.video\.windows is not an option"):
+        with_overrides(vmas_base(), {"video": small | {"windows": [8]}})
+
+
+def test_an_unknown_kind_of_encoder_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"kind 'vgg' is unknown: choose one of hiera, clip_vit"):
+        with_overrides(vmas_base(), {"video": {"kind": "vgg"}})
+
+
 def test_a_missing_section_is_named():
     values = vmas_base().to_dict()
     del values["decoder"]
@@ -77,7 +100,7 @@ def test_a_missing_section_is_named():
 
 def test_stages_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match=r"widths \(8,\) must have 2 entries"):
-        VideoEncoderConfig(
+        HieraConfig(
             frames=8, frame_size=16, depths=(1, 1), widths=(8,), heads=(1, 1), pool_strides=(2,), windows=(2, None)
         )
 

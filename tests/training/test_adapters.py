@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.adapters import add_adapters, merged
@@ -13,7 +14,8 @@ ADAPTERS = AdapterConfig(rank=2, alpha=6)
 @pytest.fixture
 def batch():
     torch.manual_seed(0)
-    return torch.randn(2, 3, 48, 32, 32), torch.randint(0, 256, (2, 4, 20))
+    frames = torch.randint(0, 256, (2, 48, 32, 32, 3), dtype=torch.uint8)
+    return Conditions.of_video(frames), torch.randint(0, 256, (2, 4, 20))
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ def test_a_sequence_started_in_the_middle_goes_on_as_the_whole_one(features):
     rest = batches(features, 3, dropout=0.5, start=28)  # beyond the first epoch, of six batches
     for expected, found in zip(whole[7:], rest, strict=True):
         assert torch.equal(expected.codes, found.codes)
-        assert torch.equal(expected.frames, found.frames)
-        assert torch.equal(expected.has_video, found.has_video)
+        assert torch.equal(expected.conditions.frames, found.conditions.frames)
+        assert torch.equal(expected.conditions.has_video, found.conditions.has_video)
 
 
 def test_an_epoch_visits_every_clip_once(features):
@@ -35,7 +35,7 @@ def test_ranks_share_what_one_would_take_at_once(features, ranks):
     shared = [batches(features, 9, batch=8 // ranks, rank=rank, ranks=ranks, dropout=0.5) for rank in range(ranks)]
     for expected, *parts in zip(alone, *shared, strict=True):
         assert torch.equal(expected.codes, codes(parts))
-        assert torch.equal(expected.has_video, torch.cat([part.has_video for part in parts]))
+        assert torch.equal(expected.conditions.has_video, torch.cat([part.conditions.has_video for part in parts]))
 
 
 def test_seed_and_epoch_change_the_order(features):
@@ -49,7 +49,8 @@ def test_processes_that_read_ahead_change_nothing(features):
 
 
 def test_the_share_of_hidden_videos_is_the_one_asked_for(features):
-    hidden = 1 - torch.cat([batch.has_video for batch in batches(features, 500, dropout=0.25)]).float().mean()
+    shown = [batch.conditions.has_video for batch in batches(features, 500, dropout=0.25)]
+    hidden = 1 - torch.cat(shown).float().mean()
     assert hidden == pytest.approx(0.25, abs=0.04)  # of 2000 clips: four standard deviations
 
 
@@ -78,4 +79,4 @@ def test_features_without_a_usable_index_are_refused(tmp_path, columns, said):
 def test_held_out_batches_hold_two_clips_or_more(features):
     found = held_out_batches(features, "validation", clips=3, batch=2)
     assert [len(batch.codes) for batch in found] == [2]
-    assert found[0].conditions().frames.shape == (2, 3, 8, 16, 16)
+    assert found[0].conditions.frames.shape == (2, 8, 16, 16, 3)

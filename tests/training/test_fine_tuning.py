@@ -40,7 +40,7 @@ def test_adapters_under_zero_change_the_decoders_matrices_alone(trained, feature
     config = small_config(
         model=ModelConfig(start=str(trained)),
         adapters=AdapterConfig(rank=2),
-        engine=EngineConfig(processes=2, micro_batch=2, zero_stage=3, precision="bf16", recompute="all"),
+        engine=EngineConfig(processes=2, micro_batch=2, zero_stage=3, precision="bf16", activation_checkpointing="all"),
     )
     train(config, clip, features, codec, tmp_path / "tuned", tmp_path / "checkpoints")
     found = changed(tmp_path / "tuned", trained)

@@ -22,12 +22,12 @@ def model(small_config) -> VMAs:
 
 def test_the_total_is_its_parts_as_weighted(model, batch):
     config = ObjectiveConfig(contrastive_weight=0.3)
-    losses = batch_losses(model(batch.conditions(), batch.codes), batch, config)
+    losses = batch_losses(model(batch.conditions, batch.codes), batch, config)
     assert losses.total.item() == pytest.approx((losses.autoregressive + 0.3 * losses.contrastive).item())
 
 
 def test_every_codebook_and_the_beats_of_the_first_are_told(model, batch):
-    output = model(batch.conditions(), batch.codes)
+    output = model(batch.conditions, batch.codes)
     figures = batch_losses(output, batch, ObjectiveConfig()).figures()
     for k in range(4):
         expected = torch.nn.functional.cross_entropy(output.logits[:, k].flatten(0, 1), batch.codes[:, k].flatten())
@@ -38,14 +38,14 @@ def test_every_codebook_and_the_beats_of_the_first_are_told(model, batch):
 
 
 def test_beat_weights_count_only_where_asked_for(model, batch):
-    output = model(batch.conditions(), batch.codes)
+    output = model(batch.conditions, batch.codes)
     weighted = batch_losses(output, batch, ObjectiveConfig(beat_weighting=True)).autoregressive
     plain = batch_losses(output, batch, ObjectiveConfig(beat_weighting=False)).autoregressive
     assert plain > weighted  # weights are 1 on a tenth of the frames and a half elsewhere
 
 
 def test_shifts_add_negatives_to_the_contrast(model, batch):
-    output = model(batch.conditions(), batch.codes)
+    output = model(batch.conditions, batch.codes)
     plain = batch_losses(output, batch, ObjectiveConfig()).contrastive.item()
     shifted = batch_losses(output, batch, ObjectiveConfig(contrastive_shifts=(2, 4, 6))).contrastive.item()
     assert plain == pytest.approx(math.log(4), abs=0.8)  # an untrained model among 4, and among 7

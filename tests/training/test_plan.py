@@ -60,7 +60,7 @@ def test_what_is_computed_again_is_not_kept():
     config = TrainConfig(model=ModelConfig(overrides=small), engine=EngineConfig(micro_batch=2))
     everything = plan(config).activations
     encoder, nearly_nothing = (
-        plan(replace(config, engine=replace(config.engine, recompute=parts))).activations
+        plan(replace(config, engine=replace(config.engine, activation_checkpointing=parts))).activations
         for parts in ("encoder", "all")
     )
     assert nearly_nothing < encoder < everything
@@ -79,14 +79,17 @@ def test_activations_are_those_that_a_forward_pass_keeps():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        held = model(Conditions.of_video(torch.randn(1, 3, 48, 32, 32)), torch.zeros(1, 4, 250, dtype=torch.int64))
+        held = model(
+            Conditions.of_video(torch.zeros(1, 48, 32, 32, 3, dtype=torch.uint8)),
+            torch.zeros(1, 4, 250, dtype=torch.int64),
+        )
     assert held.logits.shape == (1, 4, 250, 256)
     assert kept_activations(TrainConfig()) == pytest.approx(sum(kept.values()), rel=0.02)
 
 
 def test_a_training_that_does_not_fit_is_refused_with_what_would(paper):
     paper.check(PAPER, 80e9)
-    with pytest.raises(ValueError, match=r"needs about \d+\.\d GB .*which has 16\.0: .*recompute"):
+    with pytest.raises(ValueError, match=r"needs about \d+\.\d GB .*which has 16\.0: .*activation_checkpointing"):
         paper.check(PAPER, 16e9)
 
 

@@ -126,7 +126,7 @@ def plain(config: TrainConfig, features: Path, codec: Path, optimiser: Optimiser
     streams = [training_batches(clips, Positions(0, 2, rank, ranks=2)) for rank in (0, 1)]
     average, losses = MovingAverage(model.named_parameters(), config.ema_decay), []
     for _ in range(STEPS):
-        parts = [batch_losses(model(b.conditions(), b.codes), b, OBJECTIVE).total for b in map(next, streams)]
+        parts = [batch_losses(model(b.conditions, b.codes), b, OBJECTIVE).total for b in map(next, streams)]
         loss = sum(parts) / 2
         stepper.zero_grad()
         loss.backward()

@@ -2,6 +2,7 @@
 
 # B batch, F frames, C context steps, D width
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 class Conditions:
     """The conditions of a batch of clips. What a tensor holds where its mask is False does not matter."""
 
-    frames: Tensor  # float [B, 3, F, height, width], from `normalise_frames`
+    frames: Tensor  # uint8 [B, F, height, width, 3], RGB
     has_video: Tensor  # bool [B]
 
     @classmethod
@@ -20,13 +21,9 @@ class Conditions:
         """Every clip has its video."""
         return cls(frames=frames, has_video=torch.ones(len(frames), dtype=torch.bool, device=frames.device))
 
-    def to(self, target: torch.device | torch.dtype) -> "Conditions":
-        """On a device, or in a precision; masks stay what they are."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        keep = isinstance(target, torch.dtype)
-        return replace(
-            self, **{name: t if keep and t.dtype == torch.bool else t.to(target) for name, t in moved.items()}
-        )
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
+        """Each tensor and mask changed, as by moving it to a device."""
+        return Conditions(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -2,91 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
+
+from vmas_pipeline.model.encoders import EncoderConfig, encoder_kind
+from vmas_pipeline.model.encoders.clip_vit import clip_base
+from vmas_pipeline.model.encoders.hiera import HieraConfig, stock_hiera, temporal_hiera
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VideoEncoderConfig:
-    """Hiera with a pooling stride and an attention window for each stage (paper section 4.2, Table 2)."""
-
-    frames: int
-    """Frames of a clip."""
-    frame_size: int
-    """Height and width of a frame in pixels."""
-    depths: tuple[int, ...]
-    """Blocks of each stage."""
-    widths: tuple[int, ...]
-    """Channels of each stage."""
-    heads: tuple[int, ...]
-    """Attention heads of each stage."""
-    pool_strides: tuple[int, ...]
-    """Spatial Q-pooling on entering stages 2, 3, ...: one fewer than there are stages."""
-    windows: tuple[int | None, ...]
-    """Side of the square attention window of each stage, within one frame; None attends over all frames and places."""
-    patch_kernel: tuple[int, int, int] = (3, 7, 7)
-    patch_stride: tuple[int, int, int] = (2, 4, 4)
-    patch_padding: tuple[int, int, int] = (1, 3, 3)
-    frame_difference: bool = False
-    """Give the patch convolution |difference to the previous frame| as a fourth channel (not in the paper)."""
-    drop_path: float = 0.0
-    """Rate of stochastic depth in the last block; it rises linearly from 0 (Hiera)."""
-
-    def __post_init__(self) -> None:
-        stages = len(self.depths)
-        for name, expected in (
-            ("widths", stages),
-            ("heads", stages),
-            ("windows", stages),
-            ("pool_strides", stages - 1),
-        ):
-            if len(getattr(self, name)) != expected:
-                given = getattr(self, name)
-                raise ValueError(f"{name} {given} must have {expected} entries, as depths has {stages} stages")
-
-    @property
-    def steps(self) -> int:
-        """Time steps that come out: frames over the temporal stride of the patch convolution."""
-        return self.frames // self.patch_stride[0]
-
-    @property
-    def temporal_stride(self) -> int:
-        """Frames that become one time step."""
-        return self.patch_stride[0]
-
-    @property
-    def width(self) -> int:
-        """Channels that come out."""
-        return self.widths[-1]
-
-    @property
-    def grid(self) -> int:
-        """Tokens along one side of a frame after the patch convolution."""
-        return self.frame_size // self.patch_stride[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageEncoderConfig:
-    """CLIP's vision transformer on single frames (paper Table 6)."""
-
-    frames: int
-    """Frames of a clip that it sees."""
-    frame_size: int
-    """Height and width of a frame in pixels."""
-    patch: int
-    """Side of a patch in pixels."""
-    width: int
-    """Channels, also those that come out."""
-    depth: int
-    heads: int
-    temporal_stride: Literal[1] = 1
-    """Frames that become one time step."""
-
-    @property
-    def steps(self) -> int:
-        """Time steps that come out."""
-        return self.frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +34,7 @@ class MusicDecoderConfig:
 class VMAsConfig:
     """The whole model: what the two halves share, and each half."""
 
-    video: VideoEncoderConfig | ImageEncoderConfig
+    video: EncoderConfig
     decoder: MusicDecoderConfig
     frame_rate: float
     """Video frames a second."""
@@ -147,7 +69,7 @@ class VMAsConfig:
 def vmas_base() -> VMAsConfig:
     """The embedded default: 5 s of 48 frames at 32x32, 250 steps of 4 x 256 codes, about 1 M parameters."""
     return VMAsConfig(
-        video=VideoEncoderConfig(
+        video=HieraConfig(
             frames=48,
             frame_size=32,
             depths=(1, 1, 2),
@@ -173,29 +95,6 @@ def vmas_base() -> VMAsConfig:
         code_width=64,
         projection_width=64,
     )
-
-
-def temporal_hiera() -> VideoEncoderConfig:
-    """The paper's encoder: Hiera-Base on 96 frames of 224x224 with pooling strides 4, 7, 2 (Table 2)."""
-    return VideoEncoderConfig(
-        frames=96,
-        frame_size=224,
-        depths=(2, 3, 16, 3),
-        widths=(96, 192, 384, 768),
-        heads=(1, 2, 4, 8),
-        pool_strides=(4, 7, 2),
-        windows=(8, 7, None, None),
-    )
-
-
-def stock_hiera() -> VideoEncoderConfig:
-    """Hiera-Base as published, on 16 frames of 224x224."""
-    return replace(temporal_hiera(), frames=16, pool_strides=(2, 2, 2), windows=(8, 4, None, None))
-
-
-def clip_base() -> ImageEncoderConfig:
-    """CLIP's ViT-B/16 on 16 frames of 224x224."""
-    return ImageEncoderConfig(frames=16, frame_size=224, patch=16, width=768, depth=12, heads=12)
 
 
 def vmas_paper() -> VMAsConfig:
@@ -246,7 +145,9 @@ def with_overrides(config: T, overrides: Mapping[str, Any], path: str = "model")
         if is_dataclass(old):
             if not isinstance(value, Mapping):
                 raise ValueError(f"{path}.{key} ({value!r}) must be a mapping of its options")
-            values[key] = with_overrides(old, value, f"{path}.{key}")
+            other_kind = "kind" in value and value["kind"] != getattr(old, "kind", None)
+            change: Any = _encoder_of_kind if other_kind else with_overrides
+            values[key] = change(old, value, f"{path}.{key}")
         else:
             values[key] = _checked(value, old, types[key], f"{path}.{key}")
     return type(config)(**values)
@@ -261,7 +162,20 @@ def config_from_dict(values: Mapping[str, Any]) -> VMAsConfig:
     missing = sorted({f.name for f in fields(VMAsConfig) if f.default is MISSING} - set(values))
     if missing:
         raise ValueError(f"model config lacks {', '.join(missing)}: was it written by another version?")
-    return with_overrides(vmas_clip() if "patch" in values["video"] else vmas_base(), values)
+    video = {"kind": "clip_vit" if "patch" in values["video"] else "hiera", **values["video"]}  # kinds came later
+    return with_overrides(vmas_base(), {**values, "video": video})
+
+
+def _encoder_of_kind(old: EncoderConfig, values: Mapping[str, Any], path: str) -> EncoderConfig:
+    """Sizes of an encoder of another kind, for the same frames unless told otherwise."""
+    config = encoder_kind(values["kind"]).config
+    given = {"frames": old.frames, "frame_size": old.frame_size, **values}
+    names = {f.name: f.default is MISSING for f in fields(config)}
+    if wrong := sorted(set(given) - set(names)):
+        raise ValueError(f"{path}.{wrong[0]} is not an option: {path} has {', '.join(sorted(names))}")
+    if missing := sorted(name for name, needed in names.items() if needed and name not in given):
+        raise ValueError(f"{path} lacks {', '.join(missing)}, which kind {values['kind']} needs")
+    return config(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def _checked(value: Any, old: Any, annotation: Any, path: str) -> Any:

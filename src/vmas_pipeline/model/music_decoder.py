@@ -21,9 +21,10 @@ from torch.utils.checkpoint import checkpoint
 from vmas_pipeline.model.conditions import Context
 from vmas_pipeline.model.config import MusicDecoderConfig
 from vmas_pipeline.model.decoder_layer import DecoderLayer, KeyValues
+from vmas_pipeline.model.musicgen import musicgen_weights
 from vmas_pipeline.model.pattern import delay
 from vmas_pipeline.model.positions import interpolate, sinusoidal_positions
-from vmas_pipeline.model.weights import Loaded, load, musicgen_weights
+from vmas_pipeline.model.weights import Loaded, load
 
 
 @dataclass
@@ -82,7 +83,7 @@ class MusicDecoder(nn.Module):
         self.aligned_proj = nn.Linear(width, width, bias=False) if time_aligned_path else None
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
-        self.recompute = False  # True: layers keep their inputs alone for the backward pass
+        self.activation_checkpointing = False  # True: layers keep their inputs alone for the backward pass
         self._initialise()
 
     @classmethod
@@ -175,7 +176,7 @@ class MusicDecoder(nn.Module):
             x = x + context.aligned[:, :steps]
         for index, layer in enumerate(self.stack):
             given = (x, context.keys_values[index], context.bias(index, steps), caches[index] if caches else None)
-            keep = not (self.recompute and torch.is_grad_enabled())
+            keep = not (self.activation_checkpointing and torch.is_grad_enabled())
             x = layer(*given) if keep else checkpoint(layer, *given, use_reentrant=False)
         return self.norm(x)
 

@@ -4,20 +4,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vmas_pipeline.model.conditions import Conditions, Context
-from vmas_pipeline.model.config import ImageEncoderConfig, VideoEncoderConfig, VMAsConfig
+from vmas_pipeline.model.config import VMAsConfig
+from vmas_pipeline.model.encoders import build_encoder
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
-from vmas_pipeline.model.video_encoder import VideoEncoder
-
-if TYPE_CHECKING:
-    from vmas_pipeline.model.image_encoder import ImageEncoder
 
 
 @dataclass
@@ -88,7 +84,8 @@ class VMAs(nn.Module):
 
     def encode(self, conditions: Conditions) -> Context:
         """What the decoder attends to."""
-        features = self.video_encoder(conditions.frames[:, :, :: self.config.frame_stride])  # [B, C, D]
+        frames = self.video_encoder.normalise(conditions.frames[:, :: self.config.frame_stride])
+        features = self.video_encoder(frames.to(self.video_projection.weight.dtype))  # [B, C, D]
         return Context(features, conditions.has_video[:, None].expand(features.shape[:2]))
 
     @torch.inference_mode()
@@ -105,12 +102,3 @@ class VMAs(nn.Module):
         nothing = Context.of(torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)).absent()
         logits = self.music_decoder(codes, nothing)
         return functional.normalize(self.music_projection(music_features(logits, self.code_vectors).mean(1)), dim=-1)
-
-
-def build_encoder(config: VideoEncoderConfig | ImageEncoderConfig) -> "VideoEncoder | ImageEncoder":
-    """The encoder of a config: Hiera of one kind or another, or CLIP's."""
-    if isinstance(config, VideoEncoderConfig):
-        return VideoEncoder(config)
-    from vmas_pipeline.model.image_encoder import ImageEncoder  # timm takes seconds, which the others need not spend
-
-    return ImageEncoder(config)

@@ -133,7 +133,7 @@ class EngineConfig:
     """Keep the optimiser's states in the CPU's memory (stages 1 to 3)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of forward and backward; the optimiser steps float32 weights in either. bf16 needs stage 1 or more."""
-    recompute: Literal["nothing", "encoder", "all"] = "nothing"
+    activation_checkpointing: Literal["none", "encoder", "all"] = "none"
     """Activations that are computed again for the backward pass rather than kept: of the encoder's blocks within single
     frames (Hiera's first two stages; most of its memory), or of these and every decoder layer."""
     compile: bool = False

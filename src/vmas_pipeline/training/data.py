@@ -4,8 +4,8 @@
 
 import random
 import tarfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from vmas_pipeline.features.shards import Folder, Sample, read_shards, sample_from_bytes
 from vmas_pipeline.model.conditions import Conditions
-from vmas_pipeline.model.video_encoder import normalise_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,30 +26,28 @@ if TYPE_CHECKING:
 class Batch:
     """Clips as the model takes them."""
 
-    frames: Tensor  # uint8 [B, F, H, W, 3]
+    conditions: Conditions
     codes: Tensor  # int64 [B, K, T]
     beat_weights: Tensor  # float32 [B, T]
-    has_video: Tensor  # bool [B]; False hides the video, as classifier-free guidance needs
 
-    def conditions(self) -> Conditions:
-        """What the model makes music under."""
-        return Conditions(frames=normalise_frames(self.frames), has_video=self.has_video)
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Each tensor changed."""
+        return Batch(self.conditions.map(change), change(self.codes), change(self.beat_weights))
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(**{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
         """What DataLoader calls."""
-        return Batch(**{field.name: getattr(self, field.name).pin_memory() for field in fields(self)})
+        return self.map(Tensor.pin_memory)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples into a batch, all with their video."""
     return Batch(
-        frames=torch.from_numpy(np.stack([sample.frames for sample in samples])),
+        conditions=Conditions.of_video(torch.from_numpy(np.stack([sample.frames for sample in samples]))),
         codes=torch.from_numpy(np.stack([sample.codes for sample in samples]).astype(np.int64)),
         beat_weights=torch.from_numpy(np.stack([sample.beat_weights for sample in samples])),
-        has_video=torch.ones(len(samples), dtype=torch.bool),
     )
 
 
@@ -141,7 +138,8 @@ def training_batches(clips: ShuffledClips, positions: Positions, workers: int = 
 
 def _collate_shown(pairs: list[tuple[Sample, bool]]) -> Batch:
     samples, shown = zip(*pairs, strict=True)
-    return replace(collate(samples), has_video=torch.tensor(shown))
+    batch = collate(samples)
+    return replace(batch, conditions=replace(batch.conditions, has_video=torch.tensor(shown)))
 
 
 def read_index(split: Folder) -> "pd.DataFrame":

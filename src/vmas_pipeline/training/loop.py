@@ -224,7 +224,7 @@ def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Loss
             batch = next(batches).to(run.device)
         run.taken += config.engine.micro_batch * config.engine.ranks
         with pace.alone():
-            output = run.engine(batch.conditions().to(config.engine.dtype), batch.codes)
+            output = run.engine(batch.conditions, batch.codes)
             losses = batch_losses(output, batch, config.objective)
         if run.guard.accepts(losses.total, step):
             run.engine.backward(losses.total)

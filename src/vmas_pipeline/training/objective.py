@@ -97,7 +97,7 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
     own: list[Tensor] = []
     shuffled: list[Tensor] = []
     for batch in batches:
-        context = model.encode(batch.conditions())
+        context = model.encode(batch.conditions)
         for found, seen in ((own, context), (shuffled, context.shuffled())):
             codebooks, beats = watched_losses(code_losses(model.music_decoder(batch.codes, seen), batch.codes), batch)
             found.append(torch.cat([codebooks, beats[None]]))

@@ -35,7 +35,7 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
 
 def make_ready(model: VMAs, config: TrainConfig) -> None:
     """Give a model what its training asks for, in place: adapters, frozen parts, blocks that are computed again."""
-    set_recompute(model, config.engine.recompute)
+    checkpoint_activations(model, config.engine.activation_checkpointing)
     if config.adapters:
         add_adapters(model, config.adapters)
     freeze(model, config.optimiser)
@@ -48,10 +48,10 @@ def freeze(model: nn.Module, config: OptimiserConfig) -> None:
             parameter.requires_grad_(False)
 
 
-def set_recompute(model: VMAs, parts: Literal["nothing", "encoder", "all"]) -> None:
+def checkpoint_activations(model: VMAs, parts: Literal["none", "encoder", "all"]) -> None:
     """Say whose blocks keep only their inputs for the backward pass."""
-    model.video_encoder.recompute = parts != "nothing"
-    model.music_decoder.recompute = parts == "all"
+    model.video_encoder.activation_checkpointing = parts != "none"
+    model.music_decoder.activation_checkpointing = parts == "all"
 
 
 def part_of(name: str) -> Part:

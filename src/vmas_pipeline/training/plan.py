@@ -58,8 +58,8 @@ class Plan:
                 f"this training needs about {needed / GIGA:.1f} GB on rank 0's device, which has "
                 f"{available / GIGA:.1f}: {self.memory[config.engine.zero_stage] / GIGA:.1f} for weights, gradients "
                 f"and states, {self.activations / GIGA:.1f} for activations, the rest for the moving average. Of "
-                "train.engine, lower micro_batch (and raise accumulation), set recompute to encoder or all, raise "
-                "zero_stage, set offload, or add ranks"
+                "train.engine, lower micro_batch (and raise accumulation), set activation_checkpointing to encoder or "
+                "all, raise zero_stage, set offload, or add ranks"
             )
 
     def lines(self, config: TrainConfig) -> list[str]:
@@ -75,9 +75,9 @@ class Plan:
             f"{self.clips_a_step * config.steps} clips",
             f"GB a rank for weights, gradients and {config.optimiser.name}'s states in {config.engine.precision}: "
             f"{stages}; chosen is stage {config.engine.zero_stage}",
-            f"GB a rank for the activations of {config.engine.micro_batch} clips, {config.engine.recompute} computed "
-            f"again: {self.activations / GIGA:.1f}; with the moving average rank 0 needs "
-            f"{self.needed(config) / GIGA:.1f} in all",
+            f"GB a rank for the activations of {config.engine.micro_batch} clips, activation checkpointing of "
+            f"{config.engine.activation_checkpointing}: {self.activations / GIGA:.1f}; with the moving average rank 0 "
+            f"needs {self.needed(config) / GIGA:.1f} in all",
             f"time at 40 % of an H100's bf16 rate: {hours:.1f} h (reckoned, not measured)",
         ]
 
@@ -136,7 +136,7 @@ def kept_activations(config: TrainConfig) -> float:
         buffers = {name: torch.empty(value.shape, dtype=dtype) for name, value in model.named_buffers()}
         conditions, codes = _one_clip(sizes)
         with saved_tensors_hooks(keep, lambda tensor: tensor):
-            functional_call(model, weights | buffers, (conditions.to(dtype), codes))
+            functional_call(model, weights | buffers, (conditions, codes))
     own = {value.untyped_storage()._cdata for value in weights.values()}
     return float(sum(size for number, (_, size) in kept.items() if number not in own))
 
@@ -150,7 +150,8 @@ def clip_flop(sizes: VMAsConfig) -> float:
 
 def _one_clip(sizes: VMAsConfig) -> tuple[Conditions, Tensor]:
     """Conditions and codes without values that matter."""
-    frames = torch.empty(1, 3, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size)
+    size = sizes.video.frame_size
+    frames = torch.empty(1, sizes.frames_per_clip, size, size, 3, dtype=torch.uint8)
     return Conditions.of_video(frames), torch.zeros(
         1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64
     )

@@ -4,14 +4,13 @@ Hiera's and MusicGen's are under CC BY-NC 4.0, not for commercial use; CLIP's ar
 """
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from vmas_pipeline.model.video_encoder import VideoEncoder
+from vmas_pipeline.model.encoders import encoder_kind
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.model.weights import Loaded
 from vmas_pipeline.training.config import ModelConfig
@@ -35,7 +34,7 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
         return [f"training goes on from the model in {config.start}"]
     told = []
     for part, path, load in (
-        ("video encoder", config.encoder_weights, _encoder_loader(model)),
+        ("video encoder", config.encoder_weights, model.video_encoder.load_published),
         ("music decoder", config.musicgen_weights, model.music_decoder.load_musicgen),
     ):
         if path is not None:
@@ -44,11 +43,6 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
     return told
-
-
-def _encoder_loader(model: VMAs) -> Callable[[dict[str, Tensor]], Loaded]:
-    encoder = model.video_encoder
-    return encoder.load_hiera if isinstance(encoder, VideoEncoder) else encoder.load_clip
 
 
 def check_start(config: ModelConfig, code_vectors: Tensor) -> None:
@@ -70,7 +64,7 @@ def check_start(config: ModelConfig, code_vectors: Tensor) -> None:
         (
             "encoder_weights",
             config.encoder_weights,
-            "facebookresearch/hiera's or timm's Hiera-Base, such as mae_hiera_base_224.pth (or, for vmas_clip, CLIP's)",
+            encoder_kind(config.build().video.kind).network.published,
         ),
         (
             "musicgen_weights",

@@ -181,7 +181,7 @@ class Watch:
         if not (self.logger and self.held_out and clips):
             return
         generator = Generator(self._model(average.average), self.codec, self.clip, self.config.sampling)
-        frames = self.held_out[0].frames[:clips].cpu().numpy()
+        frames = self.held_out[0].conditions.frames[:clips].cpu().numpy()
         seeds = range(self.config.seed, self.config.seed + len(frames))
         for index, waveform in enumerate(generator.generate_from_frames(frames, seeds)):
             name = f"sample_{index}"

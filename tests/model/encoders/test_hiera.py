@@ -6,16 +6,8 @@ import pytest
 import torch
 
 from vmas_pipeline.model.config import vmas_base, with_overrides
-from vmas_pipeline.model.video_encoder import (
-    DropPath,
-    VideoEncoder,
-    frame_difference,
-    max_pool,
-    merge_windows,
-    normalise_frames,
-    split_windows,
-    temporal_hiera_base,
-)
+from vmas_pipeline.model.encoders.hiera import Hiera, frame_difference, temporal_hiera_base
+from vmas_pipeline.model.encoders.hiera_blocks import DropPath, max_pool, merge_windows, split_windows
 
 
 def test_the_papers_encoder_has_the_shapes_of_table_2():
@@ -32,18 +24,18 @@ def test_the_papers_encoder_has_the_shapes_of_table_2():
 
 def test_base_gives_a_feature_for_every_frame():
     config = vmas_base().video
-    assert VideoEncoder(config)(torch.randn(2, 3, 48, 32, 32)).shape == (2, 48, config.width)
+    assert Hiera(config)(torch.randn(2, 3, 48, 32, 32)).shape == (2, 48, config.width)
 
 
 @pytest.mark.parametrize("shape", [[1, 4, 48, 32, 32], [1, 3, 0, 32, 32], [3, 48, 32, 32]])
 def test_frames_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=re.escape(f"frames {shape} must have the shape [batch, 3, 48, 32, 32]")):
-        VideoEncoder(vmas_base().video)(torch.zeros(shape))
+        Hiera(vmas_base().video)(torch.zeros(shape))
 
 
 def test_normalised_frames_have_imagenets_mean_at_zero():
     grey = torch.tensor([124, 116, 104], dtype=torch.uint8).expand(1, 2, 4, 4, 3)
-    frames = normalise_frames(grey)
+    frames = Hiera(vmas_base().video).normalise(grey)
     assert frames.shape == (1, 3, 2, 4, 4)
     assert frames.abs().max() < 0.02
 
@@ -59,7 +51,7 @@ def test_windows_split_and_merge_to_the_same():
 
 @pytest.mark.parametrize("windows", [[8, 2, None], [None, 2, None]])  # the second looks at all frames before windows
 def test_few_steps_at_once_give_what_all_at_once_do(windows):
-    encoder = VideoEncoder(with_overrides(vmas_base(), {"video": {"windows": windows}}).video)
+    encoder = Hiera(with_overrides(vmas_base(), {"video": {"windows": windows}}).video)
     frames = torch.randn(2, 3, 48, 32, 32)
     with torch.no_grad():
         by_parts = encoder(frames)

@@ -2,11 +2,9 @@ import pytest
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from vmas_pipeline.model.config import ImageEncoderConfig
-from vmas_pipeline.model.image_encoder import CLIP_MEAN, CLIP_STD, ImageEncoder
-from vmas_pipeline.model.video_encoder import normalise_frames
+from vmas_pipeline.model.encoders.clip_vit import ClipViT, ClipViTConfig
 
-CONFIG = ImageEncoderConfig(frames=3, frame_size=32, patch=8, width=32, depth=2, heads=4)
+CONFIG = ClipViTConfig(frames=3, frame_size=32, patch=8, width=32, depth=2, heads=4)
 
 
 def transformers_clip() -> CLIPVisionModel:
@@ -44,27 +42,31 @@ def as_openai_names_it(model: CLIPVisionModel) -> dict[str, torch.Tensor]:
 
 @torch.inference_mode()
 def test_with_openais_weights_it_computes_what_transformers_clip_computes():
-    theirs, ours = transformers_clip(), ImageEncoder(CONFIG).eval()
-    loaded = ours.load_clip(as_openai_names_it(theirs))
+    theirs, ours = transformers_clip(), ClipViT(CONFIG).eval()
+    loaded = ours.load_published(as_openai_names_it(theirs))
     assert set(loaded.taken) == set(ours.state_dict())
     assert "logit_scale" in loaded.dropped
     frames = torch.randint(0, 256, (2, 3, 32, 32, 3), dtype=torch.uint8)
-    pixels = (frames.float() / 255 - torch.tensor(CLIP_MEAN)) / torch.tensor(CLIP_STD)
+    mean, deviation = (
+        torch.tensor([0.48145466, 0.4578275, 0.40821073]),
+        torch.tensor([0.26862954, 0.26130258, 0.27577711]),
+    )
+    pixels = (frames.float() / 255 - mean) / deviation
     expected = theirs(pixels.flatten(0, 1).permute(0, 3, 1, 2)).pooler_output.view(2, 3, 32)
-    features = ours(normalise_frames(frames))
+    features = ours(ours.normalise(frames))
     assert features.shape == (2, 3, 32)
     assert (features - expected).norm() / expected.norm() <= 1e-5
 
 
 def test_timms_own_names_are_taken_too_and_those_of_another_size_refused():
-    source, encoder = ImageEncoder(CONFIG), ImageEncoder(CONFIG)
-    encoder.load_clip(source.transformer.state_dict())
+    source, encoder = ClipViT(CONFIG), ClipViT(CONFIG)
+    encoder.load_published(source.transformer.state_dict())
     assert torch.equal(source.transformer.cls_token, encoder.transformer.cls_token)
-    wider = ImageEncoderConfig(frames=3, frame_size=32, patch=8, width=64, depth=2, heads=4)
+    wider = ClipViTConfig(frames=3, frame_size=32, patch=8, width=64, depth=2, heads=4)
     with pytest.raises(ValueError, match=r"of another model: transformer\.cls_token is \[1, 1, 32\] here"):
-        encoder.load_clip(ImageEncoder(wider).transformer.state_dict())
+        encoder.load_published(ClipViT(wider).transformer.state_dict())
 
 
 def test_frames_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"frames \[1, 3, 2, 32, 32\] must have the shape \[batch, 3, 3, 32, 32\]"):
-        ImageEncoder(CONFIG)(torch.zeros(1, 3, 2, 32, 32))
+        ClipViT(CONFIG)(torch.zeros(1, 3, 2, 32, 32))

@@ -1,0 +1,39 @@
+"""The video encoders, each in a file with its config, its normalisation and the mapping of its published weights."""
+
+from typing import NamedTuple
+
+from vmas_pipeline.model.encoders.clip_vit import ClipViT, ClipViTConfig
+from vmas_pipeline.model.encoders.hiera import Hiera, HieraConfig
+from vmas_pipeline.model.encoders.interface import Encoder, EncoderConfig
+
+
+class Kind(NamedTuple):
+    """An encoder and the dataclass of its sizes, which has a field `kind`."""
+
+    config: type
+    network: type[Encoder]
+
+
+ENCODERS: dict[str, Kind] = {
+    "hiera": Kind(HieraConfig, Hiera),
+    "clip_vit": Kind(ClipViTConfig, ClipViT),
+}
+
+
+def encoder_kind(name: str) -> Kind:
+    """The encoder of a name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in ENCODERS:
+        raise ValueError(f"video encoder kind {name!r} is unknown: choose one of {', '.join(ENCODERS)}")
+    return ENCODERS[name]
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """The encoder of a config, with random weights."""
+    return encoder_kind(config.kind).network(config)
+
+
+__all__ = ["ENCODERS", "Encoder", "EncoderConfig", "Kind", "build_encoder", "encoder_kind"]
