@@ -4,8 +4,8 @@ import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from vmas_pipeline.codec.mel import mel_distance
-from vmas_pipeline.codec.onsets import match_times
+from vmas_pipeline.audio.mel import mel_distance
+from vmas_pipeline.audio.onsets import match_times
 from vmas_pipeline.codec.reconstruction import measure, onset_f1
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vmas_pipeline.curation.tagger import MusicTagger
+from vmas_pipeline.audio.tagger import MusicTagger
 from vmas_pipeline.evaluation.hearing import Heard, Listener
 
 TIME = np.arange(4 * 32_000) / 32_000

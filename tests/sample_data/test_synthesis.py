@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vmas_pipeline.codec.onsets import onset_times
+from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.sample_data.genres import GENRES
 from vmas_pipeline.sample_data.synthesis import Synthetic, synthesise
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vmas_pipeline.audio.mel import PICTURE_BANDS, PICTURE_RANGE_DB, mel_distance, mel_picture
+from vmas_pipeline.audio.onsets import match_times, onset_times
 from vmas_pipeline.codec.interface import AudioCodec
-from vmas_pipeline.codec.mel import PICTURE_BANDS, PICTURE_RANGE_DB, mel_distance, mel_picture
-from vmas_pipeline.codec.onsets import match_times, onset_times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vmas_pipeline.audio.mel import LogMel, mel_scales
 from vmas_pipeline.codec.config import CodecConfig
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
-from vmas_pipeline.codec.mel import LogMel, mel_scales
 from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
 from vmas_pipeline.codec.spectral import SpectralCodec
 from vmas_pipeline.media import ClipSpec, MediaError, local, read_audio
+from vmas_pipeline.registry import model_folder
 from vmas_pipeline.tracking import RunLogger
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def train_codec(
 
 
 def _copy_pretrained(name: str, bandwidth: float | None, clip: ClipSpec, out: Path) -> AudioCodec:
+    if name.startswith("models:"):
+        name = str(model_folder(name) / "codec")
     codec = load_codec(name, bandwidth)
     _check_rate(codec.sample_rate, clip)
     shutil.rmtree(out, ignore_errors=True)  # files of another kind of codec would be taken for it

@@ -12,7 +12,7 @@ from vmas_pipeline.curation.config import VocalsConfig
 from vmas_pipeline.media import read_audio, whole_file
 
 if TYPE_CHECKING:
-    from vmas_pipeline.curation.tagger import MusicTagger
+    from vmas_pipeline.audio.tagger import MusicTagger
 
 VOCAL_TAGS = frozenset(
     {"vocal", "vocals", "singing", "voice", "female", "woman", "female vocal", "female voice", "male", "man"}
@@ -46,7 +46,7 @@ def vocal_score(waveform: np.ndarray, config: VocalsConfig) -> float:
 
 def _patches(waveform: np.ndarray, count: int) -> np.ndarray:
     """Stretches of 3 s around the middles of `count` equal parts: [P, N']; shorter music whole."""
-    from vmas_pipeline.curation.tagger import SAMPLE_RATE
+    from vmas_pipeline.audio.tagger import SAMPLE_RATE
 
     length = min(round(_PATCH_S * SAMPLE_RATE), len(waveform))
     middles = (np.arange(count) + 0.5) * len(waveform) / count
@@ -57,7 +57,7 @@ def _patches(waveform: np.ndarray, count: int) -> np.ndarray:
 @functools.cache
 def load_tagger(name: str) -> "MusicTagger":
     """The tagger, kept by the worker that has loaded it once."""
-    from vmas_pipeline.curation.tagger import MusicTagger
+    from vmas_pipeline.audio.tagger import MusicTagger
 
     return MusicTagger.load(name)
 

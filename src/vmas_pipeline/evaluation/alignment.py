@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vmas_pipeline.codec.onsets import match_times
+from vmas_pipeline.audio.onsets import match_times
 
 _ROUNDING_S = 1e-6  # times are float32
 

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import torch
 
-from vmas_pipeline.curation.tagger import SAMPLE_RATE, MusicTagger
-from vmas_pipeline.features.onsets import onset_times
+from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vmas_pipeline.curation.tagger import MusicTagger
+from vmas_pipeline.audio.tagger import MusicTagger
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.hearing import Heard, Listener
 from vmas_pipeline.features.shards import Sample, read_shards

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.codec.interface import AudioCodec
 from vmas_pipeline.features.beats import beat_weights, music_beats, video_beats
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.flow import mean_flow
-from vmas_pipeline.features.onsets import onset_times
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.media import ClipSpec, local, read_audio, read_frames

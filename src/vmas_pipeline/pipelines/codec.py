@@ -1,6 +1,5 @@
 """codec: the tokens that music is written in."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,15 +7,12 @@ from kedro.pipeline import Pipeline, node
 
 from vmas_pipeline.codec.config import CodecConfig
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.serving.loading import model_folder
 from vmas_pipeline.tracking import active_logger
 
 
 def fit_codec(config: CodecConfig, clip: ClipSpec, manifest: pd.DataFrame, codec_folder: Path) -> Path:
     from vmas_pipeline.codec.training import train_codec
 
-    if config.pretrained and config.pretrained.startswith("models:"):
-        config = replace(config, pretrained=str(model_folder(config.pretrained) / "codec"))
     train_codec(config, clip, manifest, codec_folder, active_logger())
     return codec_folder
 

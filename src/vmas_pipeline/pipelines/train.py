@@ -1,13 +1,11 @@
 """train: shards -> the model folder, through torchrun and DeepSpeed. train_plan: what it takes, and the command."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from kedro.pipeline import Pipeline, node
 
 from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.serving import loading
 from vmas_pipeline.tracking import active_logger
 from vmas_pipeline.training.config import TrainConfig
 
@@ -22,7 +20,6 @@ def train_model(
 ) -> Path:
     from vmas_pipeline.training.stage import train
 
-    config = _with_folder(config)
     train(config, clip, features, codec_model, model_folder, checkpoints_folder, active_logger().run_id)
     return model_folder
 
@@ -38,7 +35,6 @@ def plan_training(
     from vmas_pipeline.training.plan import device_bytes, plan
     from vmas_pipeline.training.stage import prepare
 
-    config = _with_folder(config)
     engine = config.engine
     planned = plan(config)
     print("\n".join(planned.lines(config)))
@@ -54,13 +50,6 @@ def plan_training(
         f"--nproc-per-node {engine.processes} --rdzv-backend c10d --rdzv-endpoint HOST:29500 "
         f"-m vmas_pipeline.training.loop {job}"
     )
-
-
-def _with_folder(config: TrainConfig) -> TrainConfig:
-    """The model to start from as a folder, where it is named by its address in the registry."""
-    if not config.model.start:
-        return config
-    return replace(config, model=replace(config.model, start=str(loading.model_folder(config.model.start))))
 
 
 def plan_pipeline() -> Pipeline:

@@ -1,21 +1,12 @@
 """A model by its address in the registry, or by its folder."""
 
-import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmas_pipeline import tracking
+from vmas_pipeline.registry import model_folder
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
-
     from vmas_pipeline.generator import Generator
-
-ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
-ARTIFACT = "vmas"
-"""Name of the model folder among a registered model's artifacts."""
 
 
 def load_model(model: str | Path, int8: bool = False) -> "Generator":
@@ -34,75 +25,3 @@ def load_model(model: str | Path, int8: bool = False) -> "Generator":
     from vmas_pipeline.generator import Generator
 
     return Generator.load(folder, int8=int8)
-
-
-def model_folder(model: str) -> Path:
-    """The folder of a model, given by address (downloaded, where the registry is remote) or as a folder already."""
-    if not model.startswith("models:"):
-        return Path(model)
-    address = ADDRESS.match(model)
-    if address is None:
-        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
-    _find_registry()
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    try:
-        version = _version(mlflow.MlflowClient(), model, **address.groupdict())
-        registered = Path(mlflow.artifacts.download_artifacts(artifact_uri=_location(version)))
-    except MlflowException as error:
-        raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
-    artifacts = mlflow.models.Model.load(registered).flavors["python_function"]["artifacts"]
-    return registered / artifacts[ARTIFACT]["path"]
-
-
-def _version(client: "MlflowClient", model: str, name: str, alias: str | None, version: str | None) -> "ModelVersion":
-    known = {str(found.version): found for found in client.search_model_versions(f"name='{name}'")}
-    if not known:
-        raise ValueError(f"{model}: no model {name} is registered yet; run `make demo` or `kedro run`")
-    if alias:
-        version = str(client.get_registered_model(name).aliases.get(alias))
-    if version not in known:
-        versions = ", ".join(f"models:/{name}/{number}" for number in sorted(known, key=int))
-        why = "; a version becomes the champion when it passes its gate" if alias else ""
-        raise ValueError(f"{model} does not exist: use one of {versions}{why}")
-    return known[str(version)]
-
-
-def _location(version: "ModelVersion") -> str:
-    """Where the version's files are; a path, for a registry on this machine, so that nothing is copied.
-
-    MLflow keeps whole paths: where the project was moved, the files are looked for beside the registry.
-    """
-    import mlflow
-
-    assert version.source, f"version {version.version} was registered without a source"
-    recorded = mlflow.MlflowClient().get_logged_model(version.source.removeprefix("models:/")).artifact_location
-    path, registry = Path(recorded.removeprefix("file://")), mlflow.get_tracking_uri().removeprefix("sqlite:///")
-    if "://" in recorded.removeprefix("file://") or path.is_dir() or "mlruns" not in path.parts:
-        return recorded
-    inside = path.parts[len(path.parts) - path.parts[::-1].index("mlruns") :]
-    moved = Path(registry).parent.joinpath(*inside)
-    if not moved.is_dir():
-        raise ValueError(
-            f"version {version.version} of the model was stored in {path}, which is gone, and {moved} is not there "
-            "either: move mlruns/ with the project, or train and register again (`kedro run`)"
-        )
-    return str(moved)
-
-
-def _find_registry() -> None:
-    """Point MLflow at the project's own registry, unless the environment names one."""
-    if os.environ.get(tracking.URI_VARIABLE):
-        return
-    home = os.environ.get("VMAS_HOME")
-    here, package = Path.cwd(), Path(__file__).resolve().parents[3]
-    candidates = [Path(home)] if home else [here, *here.parents, package]
-    for root in candidates:
-        if (root / "mlruns" / "mlflow.db").is_file():
-            tracking.configure(root)
-            return
-    raise ValueError(
-        f"no model registry: mlruns/mlflow.db is not under {home or f'{here} or a folder above it'}; run `make demo` "
-        "or `kedro run` in the project, or set VMAS_HOME to the project's folder"
-    )

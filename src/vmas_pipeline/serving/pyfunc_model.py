@@ -72,7 +72,7 @@ class VMAsService(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         from vmas_pipeline.generator import Generator
         from vmas_pipeline.media import Limits
-        from vmas_pipeline.serving.loading import ARTIFACT
+        from vmas_pipeline.registry import ARTIFACT
         from vmas_pipeline.serving.workplace import Workplace
 
         self.generator = Generator.load(context.artifacts[ARTIFACT])

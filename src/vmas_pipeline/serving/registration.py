@@ -14,8 +14,8 @@ from pydantic.dataclasses import dataclass
 
 from vmas_pipeline import tracking
 from vmas_pipeline.media import Limits
+from vmas_pipeline.registry import ARTIFACT
 from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate
-from vmas_pipeline.serving.loading import ARTIFACT
 from vmas_pipeline.serving.model_card import model_card
 
 if TYPE_CHECKING:

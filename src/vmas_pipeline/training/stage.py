@@ -1,6 +1,7 @@
 """The training stage: what the pipeline calls."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ import torch
 from vmas_pipeline import tracking
 from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.registry import model_folder
 from vmas_pipeline.training.checkpoints import Checkpoints, run_key
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import read_index
@@ -73,6 +75,8 @@ def prepare(
     Returns:
         The run's checkpoints, and the file of the job, which lies beside them.
     """
+    if config.model.start:  # an address in the registry becomes the folder behind it
+        config = replace(config, model=replace(config.model, start=str(model_folder(config.model.start))))
     _check(config, clip, codec)
     read_index(features / "train")
     if available := device_bytes(config):

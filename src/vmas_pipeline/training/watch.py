@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from vmas_pipeline.audio.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.codec.interface import AudioCodec
-from vmas_pipeline.codec.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.features.shards import Folder
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec

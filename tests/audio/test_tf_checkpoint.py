@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vmas_pipeline.curation.tagger import _package_folder
-from vmas_pipeline.curation.tf_checkpoint import read_checkpoint
+from vmas_pipeline.audio.tagger import _package_folder
+from vmas_pipeline.audio.tf_checkpoint import read_checkpoint
 
 
 def test_reads_every_variable_of_the_musicnn_checkpoint_with_its_shape():

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.curation.tf_checkpoint import read_checkpoint
+from vmas_pipeline.audio.tf_checkpoint import read_checkpoint
 
 SAMPLE_RATE = 16_000
 PATCH_SAMPLES = 48_000  # 3 s

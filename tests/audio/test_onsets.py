@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from vmas_pipeline.codec.onsets import onset_times
+from vmas_pipeline.audio.onsets import onset_times
 
 
 def plucks(times, rate, seconds=4):
@@ -33,7 +33,7 @@ def test_silence_and_scraps_have_no_onsets(waveform):
 
 def test_two_processes_that_start_with_an_empty_kernel_cache_leave_a_sound_one(tmp_path):
     script = (
-        "import numpy as np; from vmas_pipeline.codec.onsets import onset_times; "
+        "import numpy as np; from vmas_pipeline.audio.onsets import onset_times; "
         "print(onset_times(np.eye(1, 16000, 8000)[0], 16000))"
     )
     run = {"args": [sys.executable, "-c", script], "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vmas_pipeline.codec.mel import mel_picture
+from vmas_pipeline.audio.mel import mel_picture
 
 
 def test_a_tone_is_one_bright_row_and_the_rest_is_at_the_floor():

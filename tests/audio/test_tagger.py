@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from vmas_pipeline.codec.onsets import load_librosa
-from vmas_pipeline.curation.tagger import LogMel, MusicTagger
+from vmas_pipeline.audio.onsets import load_librosa
+from vmas_pipeline.audio.tagger import LogMel, MusicTagger
 
 HERE = Path(__file__).parent
 MODELS = ("MTT_musicnn", "MSD_musicnn")

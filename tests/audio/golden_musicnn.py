@@ -4,7 +4,7 @@ Run once, in an environment of its own (TensorFlow is no part of the project's):
 
     python3 -m venv /tmp/tf && /tmp/tf/bin/pip install tensorflow-cpu tf_keras librosa soundfile
     /tmp/tf/bin/pip install --no-deps musicnn==0.1.0
-    TF_USE_LEGACY_KERAS=1 /tmp/tf/bin/python tests/curation/golden_musicnn.py
+    TF_USE_LEGACY_KERAS=1 /tmp/tf/bin/python tests/audio/golden_musicnn.py
 
 Written with tensorflow-cpu 2.21, tf_keras 2.21, librosa 0.11.
 """
