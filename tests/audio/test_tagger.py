@@ -52,7 +52,7 @@ def test_music_is_tagged_as_by_the_original(model, golden, signals):
 def test_log_mel_equals_librosas(signals):
     music = 20 * signals["music"]
     mel = load_librosa().feature.melspectrogram(y=music, sr=16_000, n_fft=512, hop_length=256, n_mels=96)
-    np.testing.assert_allclose(LogMel()(torch.from_numpy(music)[None])[0].T, np.log10(10_000 * mel + 1), atol=1e-5)
+    np.testing.assert_allclose(LogMel()(torch.from_numpy(music)[None])[0].T, np.log10(10_000 * mel + 1), atol=3e-5)
 
 
 def test_loud_music_stays_finite(tagger):
