@@ -7,6 +7,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
@@ -15,6 +16,8 @@ from vmas_pipeline.pipeline_registry import register_pipelines
 from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
+NO_RESULT = (["pipelines"], ["tracking"], ["registry"])
+"""Modules whose code decides nothing about what a stage writes: wiring, and where it is noted and found."""
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -26,6 +29,12 @@ def paths(stage, *kinds):
 
 def covered(path, by):
     return any(path == each or path.startswith(f"{each}/") or each.startswith(f"{path}/") for each in by)
+
+
+def module_path(module):
+    """Of a module below src; None for a package, whose files are modules of their own."""
+    file = ROOT / "src" / f"{module.replace('.', '/')}.py"
+    return file.relative_to(ROOT).as_posix() if file.is_file() else None
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +53,21 @@ def test_what_a_stage_depends_on_exists():
     for stage in STAGES.values():
         code = [path for path in paths(stage, "deps") if path.startswith("src/")]
         assert code and all((ROOT / path).exists() for path in [*code, *paths(stage, "params")])
+
+
+def test_the_code_that_a_stage_depends_on_is_what_its_pipeline_imports():
+    graph = grimp.build_graph("vmas_pipeline", exclude_type_checking_imports=True)
+    for name, stage in STAGES.items():
+        imported = graph.find_upstream_modules(f"vmas_pipeline.pipelines.{name}")
+        files = {module_path(module) for module in imported if module.split(".")[1:2] not in NO_RESULT}
+        code = [path for path in paths(stage, "deps") if path.startswith("src/")]
+        assert {file for file in files if file and not covered(file, code)} == set(), name
+        assert {path for path in code if not any(covered(file, [path]) for file in files if file)} == set(), name
+
+
+def test_results_that_a_stage_completes_are_not_deleted_before_it_runs():
+    for name, folder in (("features", "data/03_features"), ("generation", "data/05_generated/vmas")):
+        assert {folder: {"persist": True}} in STAGES[name]["outs"]
 
 
 def test_what_a_pipeline_reads_and_writes_is_what_its_stage_names(catalog):

@@ -80,6 +80,6 @@ def test_the_run_in_mlflow_holds_parameters_figures_and_samples(project):
     assert run.info.status == "FINISHED" and run.data.tags["kedro.env"] == "smoke"
     assert run.data.params["train.steps"] == "12" and run.data.params["clip.frame_size"] == "32"
     metrics = json.loads((project / "data" / "smoke" / "06_evaluation" / "metrics.json").read_text())
-    assert run.data.metrics["evaluation/mv_align/generated"] == pytest.approx(metrics["mv_align"]["generated"])
+    assert run.data.metrics["evaluation/mv_align/value"] == pytest.approx(metrics["mv_align"]["generated"])
     assert {"audio", "report"} <= {item.path for item in client.list_artifacts(run.info.run_id)}
     assert client.get_model_version_by_alias("vmas-smoke", "champion").run_id == run.info.run_id

@@ -8,6 +8,7 @@ from vmas_pipeline.pipelines import (
     curation,
     evaluation,
     features,
+    generation,
     registration,
     sample_data,
     train,
@@ -22,6 +23,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "codec": codec.pipeline(),
         "features": features.pipeline(),
         "train": train.pipeline(),
+        "generation": generation.pipeline(),
         "evaluation": evaluation.pipeline(),
         "registration": registration.pipeline(),
     }

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kedro.config import OmegaConfigLoader
 from pydantic import TypeAdapter
 
-from vmas_pipeline.ablation.config import AblationConfig, variant_config
+from vmas_pipeline.ablation.config import AblationConfig, plan, variant_config
+from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 from vmas_pipeline.training.config import TrainConfig
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
@@ -44,3 +46,25 @@ def test_a_variant_with_an_unknown_setting_is_named(base):
 def test_a_comparison_needs_two():
     with pytest.raises(ValueError, match="a comparison needs two or more"):
         AblationConfig(variants={"plain": {}})
+
+
+def test_a_variant_of_null_is_left_out(base):
+    config = AblationConfig(variants={"plain": {}, "gone": None, "deep": {"steps": 3}})
+    assert [name for name, _, _ in plan(base, config)] == ["plain", "deep"]
+    with pytest.raises(ValueError, match="has 1 entries: a comparison needs two or more"):
+        AblationConfig(variants={"plain": {}, "gone": None})
+
+
+def test_two_variants_that_are_one_training_are_refused(base):
+    config = AblationConfig(variants={"plain": {}, "same": {"steps": base.steps}})
+    with pytest.raises(ValueError, match="variants plain and same are the same training here: set .*same to null"):
+        plan(base, config)
+
+
+def test_at_the_papers_scale_the_variants_differ_and_one_machine_trains_them():
+    loader = OmegaConfigLoader(str(CONF.parent), env="paper", **CONFIG_LOADER_ARGS)
+    values = loader["parameters"]
+    base = TypeAdapter(TrainConfig).validate_python(values["train"])
+    planned = plan(base, TypeAdapter(AblationConfig).validate_python(values["ablation"]))
+    assert {name for name, _, _ in planned} == {"autoregressive", "contrastive", "contrastive_and_beats"}
+    assert all(settings.engine.nodes == 1 for _, _, settings in planned)

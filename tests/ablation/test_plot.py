@@ -5,7 +5,7 @@ from vmas_pipeline.ablation.plot import PANELS, plot_ablation
 
 def test_every_seed_is_a_dot_and_every_variant_a_bar():
     rows = [
-        {"variant": name, "seed": seed, "mv_align_shuffled": 0.12}
+        {"variant": name, "seed": seed, "mv_align_chance": 0.12}
         | {metric: 0.1 * seed + 0.2 * index for metric, _ in PANELS}
         for index, name in enumerate(("one", "two"))
         for seed in (0, 1, 2)

@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vmas_pipeline.evaluation.measure import draw_clips, measure
 from vmas_pipeline.features.shards import read_shards
 
 
@@ -13,33 +12,24 @@ def test_everything_is_measured_for_every_clip_in_one_order(measured, world):
     for i, name in enumerate(names):
         np.testing.assert_array_equal(measured.true.onsets_s[i], stored[name].onsets_s)
         np.testing.assert_array_equal(measured.flow[i], stored[name].flow)
-    for heard in (measured.generated, measured.true, measured.codec):
-        assert heard.embeddings.shape == (6, 200)
-        assert heard.probabilities.shape == (6, 50)
-        assert len(heard.onsets_s) == 6
-    assert measured.video_vectors.shape == measured.music_vectors.shape == (6, 64)
+    for music in (measured.generated, measured.true, measured.codec):
+        assert music.embeddings.shape == (6, 200)
+        assert music.probabilities.shape == (6, 50)
+        assert len(music.onsets_s) == 6
+    assert [vectors.shape for vectors in measured.vectors] == [(6, 64), (6, 64)]
+    assert len(measured.training_genres) == len(measured.training.embeddings) == 6
 
 
-def test_shown_clips_are_of_several_genres_and_whole(measured, world):
-    assert {shown.row["genre"] for shown in measured.shown} == {"techno", "folk"}
-    assert all(shown.generated.shape == shown.true.shape == (80_000,) for shown in measured.shown)
-    assert np.abs(measured.shown[0].true).max() > 0.01
-
-
-def test_the_same_clips_are_drawn_whatever_else_the_table_holds():
-    table = pd.DataFrame({"clip_id": [f"c{i}" for i in range(50)], "source_id": [f"s{i // 2}" for i in range(50)]})
-    drawn = draw_clips(table, 10, "test")["clip_id"].tolist()
-    assert drawn == draw_clips(table.sample(frac=1, random_state=1), 10, "test")["clip_id"].tolist()
-    assert set(draw_clips(table.iloc[:40], 10, "test")["clip_id"]) >= set(drawn) & set(table["clip_id"][:40])
-
-
-def test_one_source_alone_is_refused():
-    table = pd.DataFrame({"clip_id": ["a", "b"], "source_id": ["s", "s"]})
-    with pytest.raises(ValueError, match="split test has clips of 1 sources: evaluation needs two"):
-        draw_clips(table, 10, "test")
-
-
-def test_shards_of_other_clips_are_refused(world, config):
+def test_clips_that_the_manifest_lacks_are_named(world, config):
     renamed = world.manifest.assign(clip_id="other-" + world.manifest["clip_id"])
-    with pytest.raises(ValueError, match=r"test holds no clip of the manifest's: run `kedro run --pipeline=features`"):
-        measure(config, world.clip, world.generator, world.features, renamed)
+    with pytest.raises(
+        ValueError, match=r"6 of 6 generated clips are not in manifest, the first 0.*features,generation"
+    ):
+        world.measure(config, renamed)
+
+
+def test_a_folder_without_a_record_is_refused(world, config, tmp_path):
+    from vmas_pipeline.evaluation.measure import measure
+
+    with pytest.raises(ValueError, match=r"has no record\.json: run `kedro run --pipelines=generation` first"):
+        measure(config, world.clip, tmp_path, world.reconstructed, world.features, pd.DataFrame())

@@ -11,7 +11,7 @@ from vmas_pipeline.pipeline_registry import register_pipelines
 from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[2] / "conf"
-FLOW = ["sample_data", "curation", "codec", "features", "train", "evaluation", "registration"]
+FLOW = ["sample_data", "curation", "codec", "features", "train", "generation", "evaluation", "registration"]
 
 
 def configuration(environment):

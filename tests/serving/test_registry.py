@@ -20,15 +20,14 @@ import pandas as pd
 import pytest
 
 from vmas_pipeline import load_model, tracking
+from vmas_pipeline.evaluation.result import MetricResult, to_metrics
 from vmas_pipeline.media import probe, read_audio
 from vmas_pipeline.serving.gate import Gate
 from vmas_pipeline.serving.registration import RegistrationConfig, register
 
 from ..tiny_model import film, tiny_generator
 
-CONFIG = RegistrationConfig(
-    gates=(Gate(metric="mv_align.generated", at_least=3, times="mv_align.shuffled"),), max_video_megabytes=0.2
-)
+CONFIG = RegistrationConfig(gates=(Gate(metric="mv_align", at_least=3, times="chance"),), max_video_megabytes=0.2)
 MANIFEST = pd.DataFrame(
     {
         "source_id": ["a", "a", "b"],
@@ -41,7 +40,11 @@ MANIFEST = pd.DataFrame(
 
 
 def metrics(generated: float) -> dict[str, Any]:
-    return {"clips": 1, "fad": 2.0, "mv_align": {"generated": generated, "shuffled": 0.1, "true": 0.8}}
+    results = [
+        MetricResult(name="fad", title="FAD", value=2.0, higher_is_better=False),
+        MetricResult(name="mv_align", title="MV Align", value=generated, chance=0.1, ceiling=0.8),
+    ]
+    return {"clips": 1, **to_metrics(results)}
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +59,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ[tracking.URI_VARIABLE] = before
 
 
-def register_in_a_run(project: Path, generated: float) -> dict[str, Any]:
+def register_in_a_run(project: Path, generated: float, champion: dict[str, Any]) -> dict[str, Any]:
     run_id = tracking.start_run("registration", {}, {})
     try:
-        return register(CONFIG, project / "vmas", metrics(generated), MANIFEST, run_id)
+        return register(CONFIG, project / "vmas", metrics(generated), champion, MANIFEST, run_id)
     finally:
         tracking.end_run()
 
@@ -67,7 +70,7 @@ def register_in_a_run(project: Path, generated: float) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def registered(project: Path) -> dict[str, Any]:
     """The first version, which passes its gate."""
-    return register_in_a_run(project, 0.5)
+    return register_in_a_run(project, 0.5, {})
 
 
 def test_a_model_that_passes_becomes_the_champion(registered: dict[str, Any]) -> None:
@@ -77,7 +80,7 @@ def test_a_model_that_passes_becomes_the_champion(registered: dict[str, Any]) ->
         "address": "models:/vmas@champion",
         "champion": True,
         "previous_champion": None,
-        "checks": [{"rule": "mv_align.generated (0.500) at least 3 x mv_align.shuffled (0.100)", "passed": True}],
+        "checks": [{"rule": "mv_align (0.500) at least 3 x its chance (0.100)", "passed": True}],
     }
 
 
@@ -100,22 +103,22 @@ def test_the_card_tells_data_figures_and_limits(registered: dict[str, Any]) -> N
         "- Licences: CC0-1.0 (synthetic) 3.",
         "| FAD, lower is better | 2 |  |  |",
         "| MV Align | 0.5 | 0.1 | 0.8 |",
-        "- passed: mv_align.generated (0.500) at least 3 x mv_align.shuffled (0.100)",
+        "- passed: mv_align (0.500) at least 3 x its chance (0.100)",
         "## Limits",
     ):
         assert line in version.description.splitlines()
     assert version.tags["gate"] == "passed"
-    assert version.tags["metric.mv_align.generated"] == "0.5"
+    assert version.tags["metric.mv_align"] == "0.5"
 
 
 def test_a_worse_model_is_registered_but_the_champion_stays(registered: dict[str, Any], project: Path) -> None:
     from mlflow import MlflowClient
 
-    worse = register_in_a_run(project, 0.35)
+    worse = register_in_a_run(project, 0.35, metrics(0.5))
     assert (worse["champion"], worse["previous_champion"]) == (False, 1)
     assert worse["address"] == f"models:/vmas/{worse['version']}"
     assert worse["checks"][-1] == {
-        "rule": "mv_align.generated (0.350) at least the champion's 0.500 less 0.05",
+        "rule": "mv_align (0.350) at least the champion's 0.500 on the same clips less 0.05",
         "passed": False,
     }
     assert int(MlflowClient().get_model_version_by_alias("vmas", "champion").version) == 1
@@ -127,7 +130,7 @@ def test_a_gate_on_an_unknown_metric_registers_nothing(project: Path) -> None:
 
     config = RegistrationConfig(name="other", gates=(Gate(metric="mv_aline", at_least=1),))
     with pytest.raises(ValueError, match="metric mv_aline is not in metrics"):
-        register(config, project / "vmas", metrics(0.5), MANIFEST, "none")
+        register(config, project / "vmas", metrics(0.5), {}, MANIFEST, "none")
     assert not MlflowClient().search_registered_models("name='other'")
 
 

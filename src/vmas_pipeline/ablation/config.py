@@ -13,9 +13,9 @@ from vmas_pipeline.training.config import TrainConfig
 class AblationConfig:
     """Which variants are trained, how long, and on how many clips they are measured."""
 
-    variants: dict[str, dict[str, Any]]
+    variants: dict[str, dict[str, Any] | None]
     """Name to what it changes of the `train` parameters, nested as they are. The first is what the others are compared
-    with."""
+    with; null leaves out one that another environment names."""
     train: dict[str, Any] = field(default_factory=dict)
     """What all variants change, such as fewer steps."""
     seeds: tuple[int, ...] = (0,)
@@ -26,8 +26,13 @@ class AblationConfig:
     """Clips of true music that teach the genres."""
 
     def __post_init__(self) -> None:
-        if len(self.variants) < 2:
-            raise ValueError(f"ablation.variants has {len(self.variants)} entries: a comparison needs two or more")
+        if len(self.names) < 2:
+            raise ValueError(f"ablation.variants has {len(self.names)} entries: a comparison needs two or more")
+
+    @property
+    def names(self) -> list[str]:
+        """The variants that are trained."""
+        return [name for name, changes in self.variants.items() if changes is not None]
 
 
 def variant_config(base: TrainConfig, config: AblationConfig, variant: str, seed: int) -> TrainConfig:
@@ -36,12 +41,29 @@ def variant_config(base: TrainConfig, config: AblationConfig, variant: str, seed
     Raises:
         ValueError: a variant sets something that training does not have; the message names both.
     """
-    settings = merged(merged(asdict(base), config.train), config.variants[variant])
+    settings = merged(merged(asdict(base), config.train), config.variants[variant] or {})
     try:
         return TypeAdapter(TrainConfig).validate_python({**settings, "seed": seed})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ValueError(f"ablation variant {variant} does not fit the training's settings: {wrong}") from error
+
+
+def plan(base: TrainConfig, config: AblationConfig) -> list[tuple[str, int, TrainConfig]]:
+    """Every variant with every seed.
+
+    Raises:
+        ValueError: two variants are the same training, or as of `variant_config`.
+    """
+    planned = [(name, seed, variant_config(base, config, name, seed)) for seed in config.seeds for name in config.names]
+    for i, (name, seed, settings) in enumerate(planned):
+        for other, of, theirs in planned[:i]:
+            if seed == of and settings == theirs:
+                raise ValueError(
+                    f"ablation variants {other} and {name} are the same training here: set ablation.variants.{name} to "
+                    "null in this environment"
+                )
+    return planned
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def plot_ablation(table: "DataFrame") -> "Figure":
         axes.barh(variants, [means[name] for name in variants], color="#9ec5e8")
         axes.plot(table[metric], table["variant"], "o", color="#1f4e79", markersize=4)
         if metric == "mv_align":
-            axes.axvline(table["mv_align_shuffled"].mean(), color="#b03030", linestyle="--", label="shuffled pairs")
+            axes.axvline(table["mv_align_chance"].mean(), color="#b03030", linestyle="--", label="best blind level")
             axes.legend(frameon=False, fontsize="small")
         axes.set_title(title, fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)

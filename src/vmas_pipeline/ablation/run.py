@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vmas_pipeline.ablation.config import AblationConfig, variant_config
+from vmas_pipeline.ablation.config import AblationConfig, plan
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.evaluate import evaluate
+from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.systems import load_system
+from vmas_pipeline.systems.config import GenerationConfig
+from vmas_pipeline.systems.generate import generate_clips, reconstruct_clips
 from vmas_pipeline.tracking import child_run
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.stage import train
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 def run_ablation(
     config: AblationConfig,
     base: TrainConfig,
+    generation: GenerationConfig,
     evaluation: EvaluationConfig,
     clip: ClipSpec,
     features: Path,
@@ -34,11 +39,12 @@ def run_ablation(
     Args:
         config: the variants.
         base: the training that they vary.
-        evaluation: how they are measured; the ablation's own numbers of clips replace its.
+        generation: how they are asked for music; the ablation's own numbers of clips replace its.
+        evaluation: how that is measured.
         clip: what a clip is.
         features, codec: what they are trained from.
         manifest: the clips with splits and genres.
-        work: gets a folder for each variant and seed, with model and figures.
+        work: gets a folder for each variant and seed, with model, music and metrics.
 
     Returns:
         A row per variant and seed: fad, kl, mv_align with its chance, genre agreement, R@10, the last validation's
@@ -50,40 +56,36 @@ def run_ablation(
     """
     from pandas import DataFrame
 
-    plan = [(name, seed, variant_config(base, config, name, seed)) for seed in config.seeds for name in config.variants]
-    measured = replace(evaluation, clips=config.clips, training_clips=config.training_clips)
+    planned = plan(base, config)
+    asked = replace(generation, clips=config.clips, training_clips=config.training_clips)
+    reconstructed = reconstruct_clips(asked, load_system("codec", codec), features, work / "codec")
     rows = []
-    for number, (name, seed, settings) in enumerate(plan, start=1):
-        print(f"ablation: {name}, seed {seed} ({number} of {len(plan)})", flush=True)
+    for number, (name, seed, settings) in enumerate(planned, start=1):
+        print(f"ablation: {name}, seed {seed} ({number} of {len(planned)})", flush=True)
         folder = work / f"{name}-{seed}"
         with child_run(f"{name}-{seed}", {"train": settings}, {"variant": name, "seed": seed}) as logger:
             losses = train(settings, clip, features, codec, folder / "vmas", work / "checkpoints", run_id=logger.run_id)
-            figures = evaluate(measured, clip, folder / "vmas", features, manifest, folder, logger=logger)
-            row = {"variant": name, "seed": seed, **_row(figures, losses), **_difference(work, config, name, seed)}
+            system = load_system("vmas", folder / "vmas", **generation.options)
+            music = generate_clips(asked, clip, system, features, folder / "generated")
+            metrics = evaluate(evaluation, clip, music, reconstructed, features, manifest, folder, logger=logger)
+            row = {"variant": name, "seed": seed, **_row(metrics, losses), **_difference(work, config, name, seed)}
             logger.metrics({"ablation": {key: value for key, value in row.items() if isinstance(value, float)}})
         rows.append(row)
     return DataFrame(rows)
 
 
-def _row(figures: dict[str, Any], losses: dict[str, float]) -> dict[str, float]:
-    return {
-        "fad": figures["fad"],
-        "kl": figures["kl"],
-        "mv_align": figures["mv_align"]["generated"],
-        "mv_align_shuffled": figures["mv_align"]["shuffled"],
-        "genre_agreement": figures["genre_agreement"],
-        "r_at_10": figures["retrieval"]["r_at_10"],
-        "codebook_0": losses["codebook_0"],
-        "beat_frames": losses["beat_frames"],
-        "gap": losses["gap"],
-    }
+def _row(metrics: dict[str, Any], losses: dict[str, float]) -> dict[str, float | None]:
+    results = {result.name: result for result in results_of(metrics)}
+    measured = {name: results[name].value for name in ("fad", "kl", "mv_align", "genre_agreement", "r_at_10")}
+    validated = {name: losses[name] for name in ("codebook_0", "beat_frames", "gap")}
+    return {**measured, "mv_align_chance": results["mv_align"].chance, **validated}
 
 
 def _difference(work: Path, config: AblationConfig, variant: str, seed: int) -> dict[str, float]:
     """MV Align less the first variant's, clip by clip, with the interval of its mean."""
     from pandas import read_parquet
 
-    first = next(iter(config.variants))
+    first = config.names[0]
     ours, theirs = (
         read_parquet(work / f"{name}-{seed}" / "clips.parquet").set_index("clip_id") for name in (variant, first)
     )

@@ -1,15 +1,16 @@
-"""The evaluation of a model: measure, compute the figures, write them and the report."""
+"""The evaluation of a system: extract features, compute the metrics, write them and the report."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline.evaluation.config import EvaluationConfig
-from vmas_pipeline.evaluation.figures import compute_figures
-from vmas_pipeline.evaluation.measure import measure
+from vmas_pipeline.evaluation.measure import Measured, measure
+from vmas_pipeline.evaluation.metrics import METRICS
 from vmas_pipeline.evaluation.report import write_report
-from vmas_pipeline.generator import Generator
+from vmas_pipeline.evaluation.result import MetricResult, to_metrics
 from vmas_pipeline.media import ClipSpec, whole_file
+from vmas_pipeline.systems.generated import Record
 from vmas_pipeline.tracking import RunLogger
 
 if TYPE_CHECKING:
@@ -19,54 +20,90 @@ if TYPE_CHECKING:
 def evaluate(
     config: EvaluationConfig,
     clip: ClipSpec,
-    model: Path,
+    generated: Path,
+    reconstructed: Path,
     features: Path,
     manifest: "DataFrame",
     out: Path,
     report: Path | None = None,
     logger: RunLogger | None = None,
 ) -> dict[str, Any]:
-    """Measure a model on held-out clips.
+    """Measure the music that a system made for held-out clips.
 
     Args:
-        config: which clips, and what listens.
+        config: what listens.
         clip: length and rates of a clip.
-        model: the model folder.
-        features: folder of the shards, `<split>/*.tar`.
+        generated: the system's folder under 05_generated.
+        reconstructed: the codec's folder, the ceiling of what is made of its tokens.
+        features: folder of the features.
         manifest: the clips with their splits, genres and sources.
         out: gets metrics.json and clips.parquet.
         report: gets report.html and media/; None writes no report.
-        logger: the MLflow run that gets the figures, and the report as an artifact.
+        logger: the MLflow run that gets the metrics, and the report as an artifact.
 
     Returns:
-        What metrics.json holds: each figure with its chance level and ceiling.
+        What metrics.json holds: the results, and what they were measured on.
 
     Raises:
-        ValueError: Another clip than the model's, too few clips to compare, or no shards of the split.
-        ModelFolderError: `model` is no model folder.
+        ValueError: as `measure.measure`.
     """
-    generator = Generator.load(model, int8=config.int8)
-    if generator.clip != clip:
-        raise ValueError(f"the model in {model} was trained on {generator.clip}, but clip is {clip}: train it again")
-    measured = measure(config, clip, generator, features, manifest)
-    figures = compute_figures(config, measured, clip.frame_rate)
+    measured = measure(config, clip, generated, reconstructed, features, manifest)
+    results = compute_metrics(measured)
+    record = Record.read(generated)
+    metrics = {
+        "system": record.system,
+        "revision": record.revision,
+        "seed": record.seed,
+        "clips": len(measured.rows),
+        "sources": len(set(measured.sources)),
+        "split": measured.rows[0]["split"],
+        **to_metrics(results),
+    }
     out.mkdir(parents=True, exist_ok=True)
+    clips = clips_table(measured, results)
     with whole_file(out / "clips.parquet") as temporary:
-        figures.clips.to_parquet(temporary, index=False)
+        clips.to_parquet(temporary, index=False)
     with whole_file(out / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(figures.metrics, indent=2) + "\n")
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n")
     if report is not None:
-        write_report(report, figures, measured, generator, run_id=logger.run_id if logger else None)
+        shown = spread(clips, config.report_clips)
+        run_id = logger.run_id if logger else None
+        write_report(report, metrics, clips, measured, generated, clip, shown, run_id)
     if logger is not None:
-        _log(logger, figures.metrics, report)
-    return figures.metrics
+        _log(logger, results, report)
+    return metrics
 
 
-def _log(logger: RunLogger, metrics: dict[str, Any], report: Path | None) -> None:
-    from vmas_pipeline.tracking import flatten
+def compute_metrics(measured: Measured) -> list[MetricResult]:
+    """Every metric of `metrics.METRICS` that this data can show."""
+    return [result for compute in METRICS for result in compute(measured)]
 
-    numbers = {name: value for name, value in flatten(metrics, "/").items() if isinstance(value, int | float)}
-    logger.metrics({f"evaluation/{name}": value for name, value in numbers.items()})
+
+def clips_table(measured: Measured, results: list[MetricResult]) -> "DataFrame":
+    """A row a clip: what it is, and each metric's own values."""
+    from pandas import DataFrame
+
+    columns: dict[str, Any] = {
+        "clip_id": [row["clip_id"] for row in measured.rows],
+        "source_id": measured.sources,
+        "genre": measured.genres,
+    }
+    for result in results:
+        columns |= result.per_clip
+    return DataFrame(columns)
+
+
+def spread(clips: "DataFrame", count: int) -> list[str]:
+    """Ids of `count` clips, the genres in turn, in the order in which clips were drawn."""
+    turn = clips.groupby("genre", dropna=False).cumcount()
+    return list(clips.loc[turn.sort_values(kind="stable").index[:count], "clip_id"])
+
+
+def _log(logger: RunLogger, results: list[MetricResult], report: Path | None) -> None:
+    for result in results:
+        levels = {"value": result.value, "chance": result.chance, "ceiling": result.ceiling, **result.levels}
+        known = {name: value for name, value in levels.items() if value is not None}
+        logger.metrics({f"evaluation/{result.name}/{name}": value for name, value in known.items()})
     if report is not None:
         logger.artifact(report / "report.html", "report")
         logger.artifact(report / "media", "report/media")

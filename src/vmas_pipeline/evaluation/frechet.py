@@ -1,49 +1,5 @@
-"""The Frechet distance between two sets of embeddings; with music embeddings, the Frechet audio distance (FAD)."""
+"""The Frechet distance under its public name; it lives in `evaluation.metrics.frechet`."""
 
-# N, M clips, D width of the embedding
+from vmas_pipeline.evaluation.metrics.frechet import frechet_distance
 
-import numpy as np
-
-
-def frechet_distance(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Frechet distance between the Gaussians fitted to two sets (Kilgour et al. 2019, "Frechet Audio Distance").
-
-    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with S the unbiased covariance. With S = F F^T the last trace is the
-    sum of the singular values of F1^T F2: real and stable also for sets smaller than D, where a matrix square root of
-    S1 S2 loses digits or turns complex.
-
-    Two samples of one distribution have a distance above 0 that falls with N and M: compare only equal sizes.
-
-    Args:
-        reference: float [N, D], N >= 2.
-        generated: float [M, D], M >= 2.
-
-    Returns:
-        The distance, >= 0, in squared units of the embedding.
-
-    Raises:
-        ValueError: Shapes that do not fit, fewer than two rows, or values that are not finite.
-    """
-    sets = {"reference": np.asarray(reference, np.float64), "generated": np.asarray(generated, np.float64)}
-    for name, rows in sets.items():
-        if rows.ndim != 2 or len(rows) < 2:
-            raise ValueError(f"{name} has shape {rows.shape}: give [clips, width] with at least two clips")
-        if not np.isfinite(rows).all():
-            raise ValueError(f"{name} has {np.count_nonzero(~np.isfinite(rows))} values that are not finite")
-    first, second = sets.values()
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"reference is {first.shape[1]} wide, generated {second.shape[1]}: use one embedding for both")
-    shift = first.mean(axis=0) - second.mean(axis=0)
-    factor1, factor2 = _covariance_factor(first), _covariance_factor(second)
-    overlap = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
-    spread = np.square(factor1).sum() + np.square(factor2).sum()
-    return max(float(shift @ shift + spread - 2 * overlap), 0.0)
-
-
-def _covariance_factor(rows: np.ndarray) -> np.ndarray:
-    """F [D, min(N, D)] with F F^T the covariance of rows [N, D]."""
-    centred = (rows - rows.mean(axis=0)) / np.sqrt(len(rows) - 1)  # [N, D]
-    if len(centred) <= centred.shape[1]:
-        return centred.T
-    _, triangle = np.linalg.qr(centred)  # R [D, D], R^T R is the covariance
-    return triangle.T
+__all__ = ["frechet_distance"]

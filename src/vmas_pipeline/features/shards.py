@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from upath import UPath
 
 from vmas_pipeline.media import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Folder = Path | UPath
 """Of this machine, or at an address that fsspec reads."""
@@ -137,6 +140,38 @@ def read_shards(folder: Folder) -> Iterator[Sample]:
     for shard in sorted(shards, key=str):
         with shard.open("rb") as stream:
             yield from map(decode_sample, _stored_samples(stream))
+
+
+def read_index(split: Folder) -> "pd.DataFrame":
+    """The index of a split's shards.
+
+    Raises:
+        ValueError: there is none, it is empty, or an earlier version wrote it.
+    """
+    import pandas as pd
+
+    file = split / "index.parquet"
+    if not file.exists():
+        raise ValueError(f"no {file}: run `kedro run --pipeline=features` first")
+    with file.open("rb") as stream:
+        index = pd.read_parquet(stream)
+    if index.empty or "offset" not in index:
+        why = "names no clips" if index.empty else "was written by an earlier version"
+        raise ValueError(f"{file} {why}: run `kedro run --pipeline=features` again")
+    return index
+
+
+def read_clips(split: Folder, clips: "pd.DataFrame") -> Iterator[Sample]:
+    """Some clips of a split, in the order of their rows; nothing else is read.
+
+    Args:
+        split: folder of the shards.
+        clips: rows of `read_index`.
+    """
+    for shard, offset, length in zip(clips["shard"], clips["offset"], clips["length"], strict=True):
+        with (split / str(shard)).open("rb") as file:
+            file.seek(int(offset))
+            yield sample_from_bytes(file.read(int(length)))
 
 
 def sample_from_bytes(data: bytes) -> Sample:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from vmas_pipeline.ablation.config import AblationConfig
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.tracking import active_logger
 from vmas_pipeline.training.config import TrainConfig
 
@@ -16,6 +17,7 @@ from vmas_pipeline.training.config import TrainConfig
 def train_variants(
     config: AblationConfig,
     train: TrainConfig,
+    generation: GenerationConfig,
     evaluation: EvaluationConfig,
     clip: ClipSpec,
     features: Path,
@@ -25,7 +27,7 @@ def train_variants(
 ) -> pd.DataFrame:
     from vmas_pipeline.ablation.run import run_ablation
 
-    return run_ablation(config, train, evaluation, clip, features, codec_model, manifest, ablation_folder)
+    return run_ablation(config, train, generation, evaluation, clip, features, codec_model, manifest, ablation_folder)
 
 
 def draw_ablation(table: pd.DataFrame) -> Figure:
@@ -44,6 +46,7 @@ def pipeline() -> Pipeline:
                 [
                     "params:ablation",
                     "params:train",
+                    "params:generation",
                     "params:evaluation",
                     "params:clip",
                     "features",

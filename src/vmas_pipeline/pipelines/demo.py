@@ -23,7 +23,7 @@ def main() -> None:
         catalog = session.load_context().catalog
     registered = catalog["registered"].load()
     video = _held_out_video(catalog, root)
-    out = catalog["generated_folder"].load() / f"{video.stem}.mp4"
+    out = catalog["videos_folder"].load() / f"{video.stem}.mp4"
     out.parent.mkdir(parents=True, exist_ok=True)
     generate = ["generate", str(video), "--out", str(out), "--model", registered["address"]]
     subprocess.run([sys.executable, "-m", "vmas_pipeline.command", *generate], check=True)

@@ -1,4 +1,4 @@
-"""evaluation: the model on held-out clips, as figures and as a report to look at and listen to."""
+"""evaluation: what a system made, as metrics and as a report to look at and listen to."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.tracking import active_logger
 
 
-def evaluate_model(
+def evaluate_system(
     config: EvaluationConfig,
     clip: ClipSpec,
-    model: Path,
+    generated: Path,
+    reconstructed: Path,
     features: Path,
     manifest: pd.DataFrame,
     evaluation_folder: Path,
@@ -23,7 +24,15 @@ def evaluate_model(
     from vmas_pipeline.evaluation.evaluate import evaluate
 
     metrics = evaluate(
-        config, clip, model, features, manifest, evaluation_folder, report=report_folder, logger=active_logger()
+        config,
+        clip,
+        generated,
+        reconstructed,
+        features,
+        manifest,
+        evaluation_folder,
+        report=report_folder,
+        logger=active_logger(),
     )
     return metrics, report_folder
 
@@ -32,18 +41,19 @@ def pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
-                evaluate_model,
+                evaluate_system,
                 [
                     "params:evaluation",
                     "params:clip",
-                    "model",
+                    "generated",
+                    "reconstructed",
                     "features",
                     "manifest",
                     "evaluation_folder",
                     "report_folder",
                 ],
                 ["metrics", "report"],
-                name="evaluate_model",
+                name="evaluate_system",
             )
         ]
     )

@@ -5,60 +5,64 @@ from collections.abc import Mapping
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.evaluation.result import MetricResult
+
+Results = Mapping[str, MetricResult]
+
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Gate:
-    """A bound on one metric of metrics.json."""
+    """A bound on one metric's value."""
 
     metric: str
-    """Dotted name, such as mv_align.generated."""
+    """Name of a result in metrics.json, such as mv_align."""
     at_least: float | None = None
     at_most: float | None = None
     times: str | None = None
-    """Another metric that the bounds are multiples of, such as the chance level mv_align.shuffled."""
+    """A level of the same metric that the bound is a multiple of: chance, ceiling, or one of its levels."""
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate on {self.metric}: give at_least or at_most, one of them")
 
-    def check(self, metrics: Mapping[str, float | None]) -> "Check":
-        """Compare. A metric of None, which this data cannot show (genres that nobody gave), holds nothing up.
+    def check(self, results: Results) -> "Check":
+        """Compare. A value of None, which this data cannot show (genres that nobody gave), holds nothing up.
 
         Raises:
-            ValueError: a metric that metrics.json does not have.
+            ValueError: a metric that was not computed, or a level that it does not have.
         """
-        value = _metric(metrics, self.metric)
-        unit = 1.0 if self.times is None else _metric(metrics, self.times)
-        if value is None or unit is None:
+        result = _result(results, self.metric)
+        unit = 1.0 if self.times is None else _level(result, self.times)
+        if result.value is None or unit is None:
             return Check(passed=True, rule=f"{self.metric} was not measured on this data")
-        of = "" if self.times is None else f" x {self.times} ({unit:.3f})"
+        of = "" if self.times is None else f" x its {self.times} ({unit:.3f})"
         if self.at_least is not None:
-            return Check(
-                passed=value >= self.at_least * unit,
-                rule=f"{self.metric} ({value:.3f}) at least {self.at_least:g}{of}",
-            )
-        assert self.at_most is not None
-        return Check(
-            passed=value <= self.at_most * unit, rule=f"{self.metric} ({value:.3f}) at most {self.at_most:g}{of}"
-        )
+            passed, bound = result.value >= self.at_least * unit, f"at least {self.at_least:g}"
+        else:
+            assert self.at_most is not None
+            passed, bound = result.value <= self.at_most * unit, f"at most {self.at_most:g}"
+        return Check(passed=passed, rule=f"{self.metric} ({result.value:.3f}) {bound}{of}")
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class AgainstChampion:
-    """A new model replaces the champion when it is not worse by more than this."""
+    """A new model replaces the champion when it is not worse by more than this, on the same clips."""
 
-    metric: str = "mv_align.generated"
-    """Dotted name; higher is better."""
+    metric: str = "mv_align"
     tolerance: float = Field(default=0.05, ge=0)
 
-    def check(self, metrics: Mapping[str, float | None], champion: float) -> "Check":
-        """Compare with the champion's value of the metric."""
-        value = _metric(metrics, self.metric)
-        if value is None:
-            return Check(passed=False, rule=f"{self.metric} was not measured, the champion has {champion:.3f}")
+    def check(self, results: Results, champion: Results) -> "Check":
+        """Compare with the champion's value of the metric, in the metric's own direction."""
+        ours, theirs = _result(results, self.metric), _result(champion, self.metric)
+        if ours.value is None or theirs.value is None:
+            return Check(passed=True, rule=f"{self.metric} was not measured on this data")
+        lost = (theirs.value - ours.value) * (1 if ours.higher_is_better else -1)
+        bound = "at least" if ours.higher_is_better else "at most"
+        sign = "less" if ours.higher_is_better else "plus"
         return Check(
-            passed=value >= champion - self.tolerance,
-            rule=f"{self.metric} ({value:.3f}) at least the champion's {champion:.3f} less {self.tolerance:g}",
+            passed=lost <= self.tolerance,
+            rule=f"{self.metric} ({ours.value:.3f}) {bound} the champion's {theirs.value:.3f} on the same clips {sign} "
+            f"{self.tolerance:g}",
         )
 
 
@@ -70,8 +74,16 @@ class Check:
     rule: str
 
 
-def _metric(metrics: Mapping[str, float | None], name: str) -> float | None:
-    if name not in metrics:
-        known = ", ".join(sorted(metrics))
+def _result(results: Results, name: str) -> MetricResult:
+    if name not in results:
+        known = ", ".join(sorted(results))
         raise ValueError(f"metric {name} is not in metrics.json: correct registration.gates, which may use {known}")
-    return metrics[name]
+    return results[name]
+
+
+def _level(result: MetricResult, name: str) -> float | None:
+    levels = {"chance": result.chance, "ceiling": result.ceiling, **result.levels}
+    if name not in levels:
+        known = ", ".join(levels)
+        raise ValueError(f"{result.name} has no level {name}: correct registration.gates, which may use {known}")
+    return levels[name]

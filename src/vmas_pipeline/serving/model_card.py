@@ -6,26 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline import tracking
+from vmas_pipeline.evaluation.result import MetricResult, results_of
 from vmas_pipeline.serving.gate import Check
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-ROWS = (
-    ("FAD, lower is better", "fad", "fad_reference.chance", "fad_reference.ceiling"),
-    ("KL, lower is better", "kl", "kl_reference.chance", "kl_reference.ceiling"),
-    ("MV Align", "mv_align.generated", "mv_align.shuffled", "mv_align.true"),
-    (
-        "MV Align, every local maximum a peak",
-        "mv_align_local_maximum.generated",
-        "mv_align_local_maximum.shuffled",
-        "mv_align_local_maximum.true",
-    ),
-    ("Genre agreement", "genre_agreement", "genre_agreement_reference.chance", "genre_agreement_reference.ceiling"),
-    ("Retrieval, R@1", "retrieval.r_at_1", "retrieval.chance.r_at_1", None),
-    ("Retrieval, R@10", "retrieval.r_at_10", "retrieval.chance.r_at_10", None),
-)
-"""The card's table: a name, and where metrics.json has the value, its chance level and its ceiling."""
 
 
 def model_card(model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", checks: Iterable[Check]) -> str:
@@ -45,17 +30,22 @@ def model_card(model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", c
     return environment.from_string(template).render(
         config=config,
         training=tracking.flatten(config["training"]),
-        figures=_figures(metrics),
+        rows=_rows(results_of(metrics)),
         clips=metrics.get("clips"),
         data=_data(manifest),
         checks=list(checks),
     )
 
 
-def _figures(metrics: Mapping[str, Any]) -> list[list[str]]:
+def _rows(results: Iterable[MetricResult]) -> list[list[str]]:
     """The rows of the card's table, as text; what was not measured is left out."""
-    known = {name: f"{v:.3g}" for name, v in tracking.flatten(metrics).items() if isinstance(v, int | float)}
-    return [[title, *(known.get(n or "", "") for n in names)] for title, *names in ROWS if names[0] in known]
+    rows = []
+    for result in results:
+        if result.value is not None:
+            title = result.title + ("" if result.higher_is_better else ", lower is better")
+            numbers = (result.value, result.chance, result.ceiling)
+            rows.append([title, *("" if number is None else f"{number:.3g}" for number in numbers)])
+    return rows
 
 
 def _data(manifest: "DataFrame") -> dict[str, Any]:

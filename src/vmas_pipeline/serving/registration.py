@@ -12,10 +12,11 @@ import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from vmas_pipeline import tracking
+from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.media import Limits
 from vmas_pipeline.registry import ARTIFACT
-from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate
+from vmas_pipeline.serving.champion import champion_of
+from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate, Results
 from vmas_pipeline.serving.model_card import model_card
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ REQUIREMENTS = (
 """What loading and serving import, beside this package, whose code travels with the model."""
 
 METRIC_TAG = "metric."
-"""A version keeps its own figures as tags with this prefix, for its successors to compare with."""
+"""A version keeps its own values as tags with this prefix."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -52,7 +53,7 @@ class RegistrationConfig:
     gates: tuple[Gate, ...] = ()
     """All must hold; with none, every version becomes the champion if it is not worse than the one before."""
     against_champion: AgainstChampion = AgainstChampion()
-    """What a version must keep of the figures of the champion it replaces."""
+    """What a version must keep of the metrics of the champion it replaces."""
     max_video_megabytes: float = Field(default=64.0, gt=0)
     """Largest video that the served model takes."""
     limits: Limits = Limits(duration_s=600.0)
@@ -60,7 +61,12 @@ class RegistrationConfig:
 
 
 def register(
-    config: RegistrationConfig, model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", run_id: str
+    config: RegistrationConfig,
+    model: Path,
+    metrics: Mapping[str, Any],
+    champion_metrics: Mapping[str, Any],
+    manifest: "DataFrame",
+    run_id: str,
 ) -> dict[str, Any]:
     """Add a version of the model to the registry, and make it the champion if it passes.
 
@@ -68,6 +74,7 @@ def register(
         config: names and gates.
         model: the model folder.
         metrics: what evaluation wrote into metrics.json.
+        champion_metrics: the same of the present champion, of the same clips (`champion.measure_champion`).
         manifest: the clips of the data set, for the model card.
         run_id: the open MLflow run, which the version points back to.
 
@@ -80,15 +87,15 @@ def register(
     """
     from mlflow import MlflowClient
 
-    figures = {k: v for k, v in tracking.flatten(metrics).items() if v is None or isinstance(v, int | float)}
+    results = {result.name: result for result in results_of(metrics)}
     client = MlflowClient()
-    champion = _champion(client, config)
-    checks = [gate.check(figures) for gate in config.gates]
-    checks += _comparison(config.against_champion, figures, champion)
+    champion = champion_of(config.name, config.alias)
+    checks = [gate.check(results) for gate in config.gates]
+    checks += _comparison(config.against_champion, results, champion_metrics)
     passed = all(check.passed for check in checks)
     card = model_card(model, metrics, manifest, checks)
     model_id = _log_model(client, config, model, card, run_id)
-    version = _add_version(client, config, model_id, run_id, card, figures, checks)
+    version = _add_version(client, config, model_id, run_id, card, results, checks)
     if passed:
         client.set_registered_model_alias(config.name, config.alias, version.version)
     return {
@@ -101,21 +108,13 @@ def register(
     }
 
 
-def _champion(client: "MlflowClient", config: RegistrationConfig) -> "ModelVersion | None":
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_model_version_by_alias(config.name, config.alias)
-    except MlflowException:
-        return None
-
-
-def _comparison(
-    rule: AgainstChampion, figures: Mapping[str, float | None], champion: "ModelVersion | None"
-) -> list[Check]:
-    """The check against the champion; none where there is no champion, or it was registered without this figure."""
-    known = champion.tags.get(METRIC_TAG + rule.metric) if champion else None
-    return [] if known is None else [rule.check(figures, float(known))]
+def _comparison(rule: AgainstChampion, results: Results, champion: Mapping[str, Any]) -> list[Check]:
+    """The check against the champion; none where there is no champion."""
+    if not champion:
+        return []
+    if "results" not in champion:
+        return [Check(passed=True, rule=f"not compared with the champion: {champion['reason']}")]
+    return [rule.check(results, {result.name: result for result in results_of(champion)})]
 
 
 def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, card: str, run_id: str) -> str:
@@ -158,13 +157,13 @@ def _add_version(
     model_id: str,
     run_id: str,
     card: str,
-    figures: Mapping[str, float | None],
+    results: Results,
     checks: list[Check],
 ) -> "ModelVersion":
     if not client.search_registered_models(f"name='{config.name}'"):
         client.create_registered_model(config.name, description="Music for video; see the card of each version.")
     failed = [check.rule for check in checks if not check.passed]
-    tags = {METRIC_TAG + name: f"{value:.6g}" for name, value in figures.items() if value is not None}
+    tags = {METRIC_TAG + name: f"{r.value:.6g}" for name, r in results.items() if r.value is not None}
     tags |= {"gate": "failed" if failed else "passed", "gate.rules": "; ".join(check.rule for check in checks)}
     if failed:
         tags["gate.failed"] = "; ".join(failed)

@@ -8,18 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count, islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vmas_pipeline.features.shards import Folder, Sample, read_shards, sample_from_bytes
+from vmas_pipeline.features.shards import Folder, Sample, read_index, read_shards, sample_from_bytes
 from vmas_pipeline.model.conditions import Conditions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass
@@ -140,25 +136,6 @@ def _collate_shown(pairs: list[tuple[Sample, bool]]) -> Batch:
     samples, shown = zip(*pairs, strict=True)
     batch = collate(samples)
     return replace(batch, conditions=replace(batch.conditions, has_video=torch.tensor(shown)))
-
-
-def read_index(split: Folder) -> "pd.DataFrame":
-    """The index of a split's shards.
-
-    Raises:
-        ValueError: there is none, it is empty, or an earlier version wrote it.
-    """
-    import pandas as pd
-
-    file = split / "index.parquet"
-    if not file.exists():
-        raise ValueError(f"no {file}: run `kedro run --pipeline=features` first")
-    with file.open("rb") as stream:
-        index = pd.read_parquet(stream)
-    if index.empty or "offset" not in index:
-        why = "names no clips" if index.empty else "was written by an earlier version"
-        raise ValueError(f"{file} {why}: run `kedro run --pipeline=features` again")
-    return index
 
 
 def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list[Batch]:

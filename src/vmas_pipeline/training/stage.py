@@ -7,12 +7,11 @@ from pathlib import Path
 import torch
 
 from vmas_pipeline import tracking
-from vmas_pipeline.features.shards import Folder
+from vmas_pipeline.features.shards import Folder, read_index
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.registry import model_folder
 from vmas_pipeline.training.checkpoints import Checkpoints, run_key
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.data import read_index
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.plan import device_bytes, plan

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vmas_pipeline.evaluation.genre import genre_agreement
+from vmas_pipeline.evaluation.metrics.genre import genre_agreement
 
 CENTRES = {"folk": [0.0, 4.0, 0.0], "techno": [4.0, 0.0, 0.0], "waltz": [0.0, 0.0, 4.0]}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from vmas_pipeline.evaluation.frechet import frechet_distance
+from vmas_pipeline.evaluation.metrics.frechet import frechet_distance
 
 
 def with_moments(mean, covariance, count=400):
@@ -53,3 +53,11 @@ def test_is_symmetric_and_not_negative():
 def test_refuses_what_has_no_distance(reference, generated, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(reference, generated)
+
+
+def test_chance_is_the_best_single_track_and_the_ceiling_other_true_music(results, measured):
+    reference, training = measured.true.embeddings.astype(float), measured.training.embeddings.astype(float)
+    spread = np.trace(np.cov(reference.T))
+    blind = min(np.square(track - reference.mean(0)).sum() + spread for track in training)
+    assert results["fad"].chance == pytest.approx(blind, rel=1e-6)
+    assert results["fad"].ceiling == pytest.approx(frechet_distance(reference, training))

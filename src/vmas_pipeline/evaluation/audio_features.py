@@ -1,4 +1,4 @@
-"""What is heard in music: tags and embeddings by the tagger, onsets by the onset detector."""
+"""What the metrics compare of music: tags and embeddings by the tagger, onsets by the onset detector."""
 
 # B, N clips, C tags, D width of the embedding
 
@@ -14,8 +14,8 @@ from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What was heard in N pieces of music."""
+class AudioFeatures:
+    """Of N pieces of music."""
 
     probabilities: np.ndarray  # float32 [N, C], of the tags
     embeddings: np.ndarray  # float32 [N, D]
@@ -31,22 +31,22 @@ class Heard:
         )
 
 
-class Listener:
-    """Hears waveforms of one sample rate."""
+class AudioFeatureExtractor:
+    """Of waveforms of one sample rate."""
 
     def __init__(self, tagger: MusicTagger, sample_rate: int) -> None:
         self.tagger = tagger
         self.sample_rate = sample_rate
 
-    def hear(self, waveforms: np.ndarray, onsets: list[np.ndarray] | None = None) -> Heard:
-        """Listen to waveforms float32 [B, samples]; a clip's tags and embedding are the mean over its patches of 3 s.
+    def extract(self, waveforms: np.ndarray, onsets: list[np.ndarray] | None = None) -> AudioFeatures:
+        """Features of waveforms float32 [B, samples]; a clip's tags and embedding are the mean over its patches of 3 s.
 
         Args:
-            waveforms: of this listener's sample rate.
+            waveforms: of this extractor's sample rate.
             onsets: Onsets that are known already, or an empty list where they are not needed; None detects them.
         """
         tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
-        return Heard(
+        return AudioFeatures(
             probabilities=tagged.probabilities.cpu().numpy(),
             embeddings=tagged.embeddings.cpu().numpy(),
             onsets_s=[onset_times(waveform, self.sample_rate) for waveform in waveforms] if onsets is None else onsets,

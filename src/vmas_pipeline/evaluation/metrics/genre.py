@@ -7,6 +7,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vmas_pipeline.evaluation.measure import Measured
+from vmas_pipeline.evaluation.result import MetricResult
+
+
+def compute(measured: Measured) -> list[MetricResult]:
+    """Agreement on the clips whose genre is known; nothing where the training clips do not tell two apart.
+
+    The classifier is taught with true music plain and through the codec, or it would judge the codec's sound as well.
+    """
+    known = np.array([isinstance(genre, str) for genre in measured.genres])
+    taught = np.array([isinstance(genre, str) for genre in measured.training_genres])
+    if not known.any() or len(set(measured.training_genres[taught])) < 2:
+        return [MetricResult(name="genre_agreement", title="Genre agreement", value=None, note="genres are not known")]
+    training = np.concatenate([measured.training.embeddings[taught], measured.training_codec.embeddings[taught]])
+    report = genre_agreement(
+        (training, np.tile(measured.training_genres[taught].astype(str), 2)),
+        measured.codec.embeddings[known],
+        measured.generated.embeddings[known],
+        measured.genres[known].astype(str),
+    )
+    heard = np.full(len(known), None, object)
+    heard[known] = report.predicted
+    return [
+        MetricResult(
+            name="genre_agreement",
+            title="Genre agreement",
+            value=report.agreement,
+            chance=report.chance,
+            ceiling=report.ceiling,
+            levels={"clips": float(known.sum())},
+            per_clip={"genre_heard": heard},
+            measured_with=f"logistic regression on {measured.tagger}'s embeddings of true music, plain and coded",
+            note="generated music heard as the video's genre; chance gives it to another video",
+        )
+    ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenreReport:

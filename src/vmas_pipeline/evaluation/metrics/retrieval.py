@@ -6,6 +6,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vmas_pipeline.evaluation.measure import Measured
+from vmas_pipeline.evaluation.result import MetricResult
+
+
+def compute(measured: Measured) -> list[MetricResult]:
+    """R@1, R@10 and the median rank; nothing where the system has no embeddings."""
+    if measured.vectors is None:
+        return []
+    found = retrieval(*measured.vectors)
+    count, genres = found.candidates, np.array([str(genre) for genre in measured.genres])
+    how = f"the video's own track among {count}, by cosine similarity"
+    results = [
+        MetricResult(
+            name=f"r_at_{k}",
+            title=f"R@{k}",
+            value=value,
+            chance=chance_recall(count, k),
+            ceiling=1.0,
+            levels={"genre_alone": group_recall(genres, k), "candidates": float(count)},
+            note=f"knowing the genre alone gives {group_recall(genres, k):.3f}",
+            measured_with=how,
+        )
+        for k, value in ((1, found.r_at_1), (10, found.r_at_10))
+    ]
+    median = MetricResult(
+        name="median_rank",
+        title="Median rank",
+        value=found.median_rank,
+        chance=(count + 1) / 2,
+        ceiling=1.0,
+        higher_is_better=False,
+        per_clip={"retrieval_rank": found.ranks},
+        digits=1,
+        measured_with=how,
+    )
+    return [*results, median]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalReport:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import top_k_accuracy_score
 
-from vmas_pipeline.evaluation.retrieval import chance_recall, group_recall, retrieval
+from vmas_pipeline.evaluation.metrics.retrieval import chance_recall, group_recall, retrieval
 
 random = np.random.default_rng(0)
 VIDEO, MUSIC = random.standard_normal((60, 8)), random.standard_normal((60, 8))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from vmas_pipeline.evaluation.kl import kl_divergence, softmax_of_sigmoids
+from vmas_pipeline.evaluation.metrics.kl import kl_divergence, softmax_of_sigmoids
 
 random = np.random.default_rng(0)
 P, Q = random.dirichlet(np.ones(7), 5), random.dirichlet(np.ones(7), 5)
@@ -52,3 +52,8 @@ def test_softmax_of_sigmoids_is_the_softmax_of_the_logits():
 def test_refuses_what_has_no_divergence(reference, generated, form, message):
     with pytest.raises(ValueError, match=message):
         kl_divergence(reference, generated, form)
+
+
+def test_chance_is_the_true_music_of_another_video(results):
+    assert results["kl"].chance > 0
+    assert ("tells no more" in results["kl"].note) == (results["kl"].value < results["kl"].ceiling)

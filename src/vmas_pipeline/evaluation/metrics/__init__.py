@@ -1,0 +1,17 @@
+"""The metrics: a file each, with the plain function and what makes a `MetricResult` of it, and a line in `METRICS`."""
+
+from collections.abc import Callable
+
+from vmas_pipeline.evaluation.measure import Measured
+from vmas_pipeline.evaluation.metrics import alignment, codec_onsets, frechet, genre, kl, retrieval
+from vmas_pipeline.evaluation.result import MetricResult
+
+METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
+    alignment.compute,
+    genre.compute,
+    retrieval.compute,
+    frechet.compute,
+    kl.compute,
+    codec_onsets.compute,
+)
+"""In the order of the report's table."""

@@ -1,0 +1,163 @@
+"""MV Align: do notes start where the picture moves?"""
+
+# N clips
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vmas_pipeline.audio.onsets import match_times
+from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
+from vmas_pipeline.evaluation.measure import Measured
+from vmas_pipeline.evaluation.result import MetricResult
+from vmas_pipeline.features.peaks import PeakMethod, flow_peaks
+
+DEFINITIONS: dict[str, tuple[str, PeakMethod, str]] = {
+    "mv_align": ("MV Align", "prominent", "prominent peaks of the flow"),
+    "mv_align_local_maximum": ("MV Align, local maxima", "local_maximum", "every local maximum of the flow"),
+}
+"""Name -> title, what counts as a peak, and that in words."""
+
+PARTNERS = 16
+"""Other videos that each piece of music is scored against, and random pieces that each video is scored with."""
+
+PERIODS_S = np.arange(0.15, 3.01, 0.05)
+PHASES = 4
+"""Of the blind metronomes: seconds between two beats, and first beats in equal parts of a period."""
+
+_ROUNDING_S = 1e-6  # times are float32
+
+
+def mv_align(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> float:
+    """Overlap of the music's onsets with the peaks of the picture's flow, as intersection over union.
+
+    An onset and a peak match when they lie no more than one frame period apart; each matches at most once, and as many
+    pairs as possible are made. With m pairs the score is m / (onsets + peaks - m).
+
+    Two onsets near one peak count once, and the peak at 2.0 s has no onset:
+
+    >>> mv_align([0.95, 1.02, 3.0], [1.0, 2.0, 3.05], frame_rate=9.6)
+    0.5
+
+    Args:
+        onsets_s: Onset times of the music in seconds, any order.
+        peaks_s: Peak times of the mean flow magnitude in seconds, any order.
+        frame_rate: Frames per second of the video that the peaks are from.
+
+    Returns:
+        A score in [0, 1]: 1 when every onset has its peak and the reverse, 0 when nothing matches. Also 0 when either
+        side or both have none, so that silence never counts as alignment.
+
+    Raises:
+        ValueError: A frame rate that is not positive, or times that are not finite.
+    """
+    count = len(matched_pairs(onsets_s, peaks_s, frame_rate))
+    return count / (np.size(onsets_s) + np.size(peaks_s) - count) if count else 0.0
+
+
+def matched_pairs(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> list[tuple[int, int]]:
+    """The pairs that `mv_align` counts: indices of an onset and of a peak, by time.
+
+    Args:
+        onsets_s, peaks_s, frame_rate: as `mv_align` takes them.
+
+    Raises:
+        ValueError: as `mv_align`.
+    """
+    if not frame_rate > 0:
+        raise ValueError(f"frame_rate ({frame_rate}) must be positive")
+    onsets, peaks = (np.asarray(times, np.float64).ravel() for times in (onsets_s, peaks_s))
+    if not (np.isfinite(onsets).all() and np.isfinite(peaks).all()):
+        raise ValueError("onsets_s and peaks_s must be finite times in seconds")
+    return match_times(onsets, peaks, 1 / frame_rate + _ROUNDING_S)
+
+
+def compute(measured: Measured) -> list[MetricResult]:
+    """MV Align under both definitions of a peak, each with its blind levels."""
+    return [_score(measured, name) for name in DEFINITIONS]
+
+
+def _score(measured: Measured, name: str) -> MetricResult:
+    title, method, peaks_are = DEFINITIONS[name]
+    rate, sources = measured.frame_rate, measured.sources
+    peaks = [flow_peaks(flow, rate, method) for flow in measured.flow]
+    musics = {"generated": measured.generated, "true": measured.true, "codec": measured.codec}
+    scores = {key: _each(music.onsets_s, peaks, rate) for key, music in musics.items()}
+    scores["shuffled"] = _shuffled(measured.generated.onsets_s, peaks, sources, rate)
+    scores["random"] = _random(measured.generated.onsets_s, peaks, len(measured.flow[0]) / rate, rate)
+    period_s, scores["metronome"] = best_metronome(peaks, len(measured.flow[0]) / rate, rate)
+    interval = bootstrap_mean(scores["generated"], groups=np.array(sources))
+    levels = {key: float(values.mean()) for key, values in scores.items() if key != "generated"}
+    counts = {f"n_peaks_{method}": np.array([len(times) for times in peaks])}
+    counts |= {f"n_onsets_{key}": np.array([len(o) for o in musics[key].onsets_s]) for key in ("generated", "true")}
+    return MetricResult(
+        name=name,
+        title=title,
+        value=float(scores["generated"].mean()),
+        chance=max(levels[blind] for blind in ("shuffled", "random", "metronome")),
+        ceiling=levels["true"],
+        interval=(interval.low, interval.high),
+        levels=levels,
+        per_clip={f"{name}_{key}": values for key, values in scores.items()} | counts,
+        measured_with=f"{peaks_are}; onsets by spectral flux; matched within {1 / rate:.3f} s",
+        note=f"best blind metronome {levels['metronome']:.3f} (a beat every {period_s:.2f} s), as many onsets at "
+        f"random {levels['random']:.3f}, under other videos {levels['shuffled']:.3f}; true music through the codec "
+        f"{levels['codec']:.3f}",
+    )
+
+
+def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: float) -> tuple[float, np.ndarray]:
+    """The one beat for all clips that scores best: what can be had without looking at a video.
+
+    The best period and phase are chosen on these very clips, so the level is, if anything, too high.
+
+    Args:
+        peaks: of N clips, seconds.
+        duration_s: of a clip.
+        frame_rate: as of `mv_align`.
+
+    Returns:
+        The period in seconds, and the score of each clip, [N].
+    """
+    best = (0.0, np.zeros(len(peaks)))
+    for period in PERIODS_S:
+        for phase in range(PHASES):
+            beats = np.arange(period * phase / PHASES, duration_s, period)
+            scores = _each([beats] * len(peaks), peaks, frame_rate)
+            best = max(best, (float(period), scores), key=lambda found: found[1].mean())
+    return best
+
+
+def other_sources(sources: Sequence[str], count: int) -> list[list[int]]:
+    """For each clip, the indices of up to `count` clips of other sources, the same at every call.
+
+    Raises:
+        ValueError: All clips are of one source.
+    """
+    names, random = np.asarray(sources), np.random.default_rng(0)
+    if len(np.unique(names)) < 2:
+        raise ValueError(f"all clips are of source {names[0]}: a shuffled pairing needs two")
+    return [random.permutation(np.flatnonzero(names != name))[:count].tolist() for name in names]
+
+
+def _each(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], rate: float) -> np.ndarray:
+    return np.array([mv_align(o, p, rate) for o, p in zip(onsets, peaks, strict=True)])
+
+
+def _shuffled(
+    onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], sources: Sequence[str], rate: float
+) -> np.ndarray:
+    """Each piece of music under the videos of other sources."""
+    partners = other_sources(sources, PARTNERS)
+    return np.array([np.mean([mv_align(o, peaks[i], rate) for i in others]) for o, others in zip(onsets, partners)])
+
+
+def _random(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], duration_s: float, rate: float) -> np.ndarray:
+    """Each video under as many onsets as its music has, at random times."""
+    draw = np.random.default_rng(0)
+    return np.array(
+        [
+            np.mean([mv_align(draw.uniform(0, duration_s, len(o)), p, rate) for _ in range(PARTNERS)])
+            for o, p in zip(onsets, peaks, strict=True)
+        ]
+    )

@@ -1,0 +1,93 @@
+"""The Kullback-Leibler divergence between what a tagger hears in the true and in the generated music."""
+
+# N clips, C classes or tags
+
+from typing import Literal
+
+import numpy as np
+
+from vmas_pipeline.evaluation.measure import Measured
+from vmas_pipeline.evaluation.metrics.alignment import other_sources
+from vmas_pipeline.evaluation.result import MetricResult
+
+Form = Literal["softmax", "sigmoid"]
+
+_LEAST = 1e-12
+
+
+def compute(measured: Measured) -> list[MetricResult]:
+    """KL in both forms; chance gives each video the true music of another."""
+    return [_result(measured, "kl", "softmax"), _result(measured, "kl_sigmoid", "sigmoid")]
+
+
+def _result(measured: Measured, name: str, form: Form) -> MetricResult:
+    other = [others[0] for others in other_sources(measured.sources, 1)]
+    heard = (measured.true, measured.generated, measured.codec)
+    true, generated, codec = (
+        softmax_of_sigmoids(music.probabilities) if form == "softmax" else music.probabilities for music in heard
+    )
+    value, ceiling = kl_divergence(true, generated, form), kl_divergence(true, codec, form)
+    unresolved = "; the value lies below the codec's own: this tagger tells no more here" if value < ceiling else ""
+    return MetricResult(
+        name=name,
+        title=f"KL, {form}",
+        value=value,
+        chance=kl_divergence(true, true[other], form),
+        ceiling=ceiling,
+        higher_is_better=False,
+        unit="nat",
+        measured_with=f"tags of {measured.tagger}, mean over patches of 3 s",
+        note=f"chance is the true music of another video, the ceiling the own through the codec{unresolved}",
+    )
+
+
+def kl_divergence(reference: np.ndarray, generated: np.ndarray, form: Form = "softmax") -> float:
+    """KL(reference || generated) of each pair, averaged over the pairs; in nats.
+
+    Args:
+        reference: Probabilities [N, C] of the true music of each clip.
+        generated: Probabilities [N, C] of the generated music of the same clips.
+        form: "softmax": a row is one distribution over C classes, sum_c p log(p / q); rows are normalised to sum to
+            one. "sigmoid": a row holds C independent tags, each present or not: the sum of C Bernoulli divergences.
+
+    Returns:
+        The mean divergence, >= 0. Probabilities are kept 1e-12 away from 0 (and from 1 where that has a logarithm), so
+        that it is finite.
+
+    Raises:
+        ValueError: Shapes that differ or are empty, values that are no probabilities, or an unknown form.
+    """
+    p, q = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
+    if p.shape != q.shape or p.ndim != 2 or p.size == 0:
+        raise ValueError(f"reference has shape {p.shape} and generated {q.shape}: give two of one [clips, classes]")
+    for name, values in (("reference", p), ("generated", q)):
+        if not ((values >= 0) & (values <= 1 + 1e-6)).all():
+            span = f"{values.min():g} to {values.max():g}"
+            raise ValueError(f"{name} has values outside 0 to 1 ({span}): give probabilities")
+    if form == "softmax":
+        return float(_divergence(_normalised(p), _normalised(q)).sum(axis=1).mean())
+    if form == "sigmoid":
+        return float((_divergence(p, q) + _divergence(1 - p, 1 - q)).sum(axis=1).mean())
+    raise ValueError(f"form {form!r} is unknown: choose 'softmax' or 'sigmoid'")
+
+
+def softmax_of_sigmoids(probabilities: np.ndarray) -> np.ndarray:
+    """The softmax over the logits of a tagger whose outputs are sigmoids, [N, C]: its odds, normalised to sum to one.
+
+    >>> softmax_of_sigmoids(np.array([[0.5, 0.75]]))
+    array([[0.25, 0.75]])
+    """
+    inside = np.clip(np.asarray(probabilities, np.float64), _LEAST, 1 - _LEAST)
+    return _normalised(inside / (1 - inside))
+
+
+def _normalised(rows: np.ndarray) -> np.ndarray:
+    total = rows.sum(axis=1, keepdims=True)
+    if not (total > 0).all():
+        raise ValueError(f"row {int(np.argmin(total))} sums to 0: a distribution needs a class with a probability")
+    return rows / total
+
+
+def _divergence(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """p log(p / q) a value; 0 where p is 0."""
+    return p * (np.log(np.maximum(p, _LEAST)) - np.log(np.maximum(q, _LEAST)))

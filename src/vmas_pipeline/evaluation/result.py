@@ -1,0 +1,78 @@
+"""A metric's result: one record that metrics.json, the report, the card, the gates and the tables read."""
+
+# N clips
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricResult:
+    """A value between its chance level and its ceiling."""
+
+    name: str
+    """Key in metrics.json: mv_align."""
+    title: str
+    """As tables print it: MV Align."""
+    value: float | None
+    """None where this data cannot show it."""
+    chance: float | None = None
+    """The best that is had without looking at the video."""
+    ceiling: float | None = None
+    """What the truth reaches."""
+    higher_is_better: bool = True
+    unit: str = ""
+    interval: tuple[float, float] | None = None
+    """Of the value, 95 %."""
+    levels: dict[str, float] = field(default_factory=dict)
+    """Further levels by name: shuffled, metronome, codec."""
+    per_clip: dict[str, np.ndarray] = field(default_factory=dict)
+    """Columns of clips.parquet, [N] each."""
+    measured_with: str = ""
+    """Model, definition, partners: what makes the number comparable with another."""
+    note: str = ""
+    """What a reader must know about this value."""
+    digits: int = 3
+
+    @property
+    def position(self) -> float | None:
+        """Where the value lies between chance (0) and ceiling (1); None where the two do not span a scale."""
+        if self.value is None or self.chance is None or self.ceiling is None:
+            return None
+        span = self.ceiling - self.chance if self.higher_is_better else self.chance - self.ceiling
+        if span <= 0:
+            return None
+        rise = self.value - self.chance if self.higher_is_better else self.chance - self.value
+        return float(np.clip(rise / span, 0, 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As metrics.json holds it: all but the clips' own values."""
+        return {key: value for key, value in asdict(self).items() if key != "per_clip"} | {"position": self.position}
+
+
+def results_of(metrics: Mapping[str, Any]) -> list[MetricResult]:
+    """The results in a metrics.json, without the clips' own values."""
+    made = []
+    for stored in metrics["results"].values():
+        fields = {key: value for key, value in stored.items() if key != "position"}
+        made.append(MetricResult(**fields | {"interval": tuple(i) if (i := fields["interval"]) else None}))
+    return made
+
+
+def to_metrics(results: Iterable[MetricResult]) -> dict[str, Any]:
+    """What metrics.json holds of the results: each as a record, and the short keys that outside readers know."""
+    records = {result.name: result.to_dict() for result in results}
+    short: dict[str, Any] = {name: records[name]["value"] for name in ("fad", "kl") if name in records}
+    for name in ("mv_align", "mv_align_local_maximum"):
+        if name in records:
+            short[name] = {"generated": records[name]["value"], **records[name]["levels"]}
+    ranks = {"r_at_1": "r_at_1", "r_at_10": "r_at_10", "median_rank": "median_rank"}
+    if "r_at_10" in records:
+        short["retrieval"] = {key: records[name]["value"] for key, name in ranks.items()}
+        short["retrieval"]["candidates"] = records["r_at_10"]["levels"]["candidates"]
+    if "genre_agreement" in records:
+        short["genre_agreement"] = records["genre_agreement"]["value"]
+    return {**short, "results": records}

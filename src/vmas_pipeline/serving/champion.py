@@ -1,0 +1,65 @@
+"""The present champion, measured on the present clips: figures of another day's test split compare with nothing."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmas_pipeline.evaluation.config import EvaluationConfig
+from vmas_pipeline.evaluation.evaluate import evaluate
+from vmas_pipeline.generator import ModelFolderError
+from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.registry import model_folder
+from vmas_pipeline.systems import load_system
+from vmas_pipeline.systems.config import GenerationConfig
+from vmas_pipeline.systems.generate import generate_clips
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from pandas import DataFrame
+
+
+def champion_of(name: str, alias: str) -> "ModelVersion | None":
+    """The version that holds the alias, if one does."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return MlflowClient().get_model_version_by_alias(name, alias)
+    except MlflowException:
+        return None
+
+
+def measure_champion(
+    address: tuple[str, str],
+    generation: GenerationConfig,
+    evaluation: EvaluationConfig,
+    clip: ClipSpec,
+    features: Path,
+    reconstructed: Path,
+    manifest: "DataFrame",
+    generated: Path,
+    out: Path,
+) -> dict[str, Any]:
+    """What metrics.json would hold of the champion, on the clips that a new model is measured on.
+
+    Args:
+        address: name and alias in the registry.
+        generation: which clips, and the seed.
+        evaluation: what listens.
+        clip, features, reconstructed, manifest: as of `evaluate`.
+        generated: gets the champion's music; kept music of the same version is not made again.
+        out: gets its metrics.json and clips.parquet.
+
+    Returns:
+        The metrics; empty where there is no champion; `reason` alone where it cannot take these clips.
+    """
+    name, alias = address
+    champion = champion_of(name, alias)
+    if champion is None:
+        return {}
+    try:
+        folder = model_folder(f"models:/{name}@{alias}")
+        system = load_system("vmas", folder, **generation.options)
+        generate_clips(generation, clip, system, features, generated)
+    except (ModelFolderError, ValueError) as error:
+        return {"reason": f"version {champion.version} makes no music for these clips ({error})"}
+    return evaluate(evaluation, clip, generated, reconstructed, features, manifest, out)

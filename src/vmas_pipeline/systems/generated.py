@@ -1,0 +1,84 @@
+"""A system's folder under 05_generated: `<clip_id>.flac`, a record of who made it, and its embeddings if it has any."""
+
+# B, N clips, S samples of a clip, D width of an embedding
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vmas_pipeline.media import whole_file
+
+RECORD = "record.json"
+EMBEDDINGS = "embeddings.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Who made a folder's music, and at what cost."""
+
+    system: str
+    revision: str
+    seed: int
+    sample_rate: int
+    about: dict[str, Any]
+    compute_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of CPU time that each clip took, its share of its batch's; the keys are the folder's clips."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record":
+        """Of a folder.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if not (folder / RECORD).is_file():
+            raise ValueError(f"{folder} has no {RECORD}: run `kedro run --pipelines=generation` first")
+        return cls(**json.loads((folder / RECORD).read_text()))
+
+    def write(self, folder: Path) -> None:
+        """Into a folder, atomically."""
+        with whole_file(folder / RECORD) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    def same_maker(self, other: "Record") -> bool:
+        """The two hold what one system makes with one seed."""
+        return (self.system, self.revision, self.seed) == (other.system, other.revision, other.seed)
+
+
+def write_clip(folder: Path, clip_id: str, waveform: np.ndarray, sample_rate: int) -> None:
+    """A waveform float32 [S] in [-1, 1] as 16-bit FLAC, atomically."""
+    import soundfile
+
+    with whole_file(clip_file(folder, clip_id)) as temporary:
+        soundfile.write(temporary, np.clip(waveform, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
+
+
+def read_clip(folder: Path, clip_id: str) -> np.ndarray:
+    """The waveform float32 [S] that `write_clip` wrote."""
+    import soundfile
+
+    return soundfile.read(clip_file(folder, clip_id), dtype="float32")[0]
+
+
+def clip_file(folder: Path, clip_id: str) -> Path:
+    """Where a clip's music lies."""
+    return folder / f"{clip_id}.flac"
+
+
+def write_embeddings(folder: Path, clip_ids: list[str], video: np.ndarray, music: np.ndarray) -> None:
+    """The vectors [N, D] of N clips, atomically."""
+    with whole_file(folder / EMBEDDINGS) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, clip_id=np.array(clip_ids), video=video, music=music)
+
+
+def read_embeddings(folder: Path, clip_ids: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
+    """The vectors of these clips, float32 [N, D] each; None where the system has none."""
+    if not (folder / EMBEDDINGS).is_file():
+        return None
+    with np.load(folder / EMBEDDINGS) as stored:
+        place = {name: i for i, name in enumerate(stored["clip_id"].tolist())}
+        order = [place[name] for name in clip_ids]
+        return stored["video"][order], stored["music"][order]

@@ -1,0 +1,72 @@
+"""Our model as a system."""
+
+# B clips, N samples of a clip, D width of an embedding
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from vmas_pipeline.features.shards import Sample
+from vmas_pipeline.generator import Generator, Music, clip_seed
+from vmas_pipeline.media import ClipSpec
+
+
+class VMAsSystem:
+    """A trained model with its codec."""
+
+    name = "vmas"
+
+    def __init__(self, generator: Generator, revision: str) -> None:
+        self.generator = generator
+        self.revision = revision
+        self.clip: ClipSpec | None = generator.clip
+        self.sample_rate = generator.codec.sample_rate
+
+    @classmethod
+    def load(cls, source: Path, int8: bool = False) -> Self:
+        """From a model folder; int8 generates on the CPU from weights of 8 bits."""
+        return cls(Generator.load(source, int8=int8), folder_hash(source) + ("-int8" if int8 else ""))
+
+    def about(self) -> dict[str, Any]:
+        """Sizes, sampling and training."""
+        model, codec = self.generator.model, self.generator.codec
+        return {
+            "parameters": sum(weights.numel() for weights in model.parameters()),
+            "codec": {"codebooks": codec.codebooks, "card": codec.card, "tokens_per_second": codec.frame_rate},
+            "sampling": asdict(self.generator.sampling),
+            "model": model.config.to_dict(),
+            "training": self.generator.training,
+        }
+
+    def generate(self, video: Path, seed: int = 0) -> Music:
+        """Music of a video's length."""
+        return self.generator.generate(video, seed=seed)
+
+    def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
+        """Music for a batch of clips, float32 [B, N]."""
+        frames = np.stack([sample.frames for sample in samples])
+        return self.generator.generate_from_frames(frames, [clip_seed(seed, sample.clip_id) for sample in samples])
+
+    def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+        """By the contrastive heads: videos and their true music, both float32 [B, D]."""
+        model, generator = self.generator.model, self.generator
+        frames = np.stack([sample.frames for sample in samples])
+        codes = torch.from_numpy(np.stack([sample.codes for sample in samples])).long().to(generator.device)
+        with torch.inference_mode():
+            video, music = model.embed_video(generator.conditions(frames)), model.embed_music(codes)
+        return video.cpu().numpy(), music.cpu().numpy()
+
+
+def folder_hash(folder: Path) -> str:
+    """Of all that lies in a folder, names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(str(file.relative_to(folder)).encode() + b"\0")
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]
