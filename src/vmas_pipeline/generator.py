@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
+from vmas_pipeline.conditioning import conditions_of
 from vmas_pipeline.inference import Progress, SamplingConfig, generate
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
 from vmas_pipeline.model.conditions import Conditions
@@ -208,7 +209,7 @@ class Generator:
 
     def conditions(self, frames: np.ndarray) -> Conditions:
         """Clips uint8 [B, T, H, W, 3] as the model takes them."""
-        return Conditions.of_video(torch.from_numpy(frames).to(self.device))
+        return conditions_of(frames, self.model.config).map(lambda tensor: tensor.to(self.device))
 
     @property
     def device(self) -> torch.device:

@@ -89,3 +89,43 @@ def test_blocks_that_are_computed_again_give_the_same_gradients_from_less_memory
     for name, value in expected.items():
         torch.testing.assert_close(gradients[name], value, msg=name)
         torch.testing.assert_close(same[name], value, msg=name)
+
+
+@pytest.fixture(scope="module")
+def with_curves() -> VMAs:
+    torch.manual_seed(0)
+    config = with_overrides(vmas_base(), {"video": {"frames": 8}, "curves": {"events": 2}})
+    return VMAs(config, torch.randn(4, 256, 64)).eval()
+
+
+def test_curves_reach_the_music_where_they_are_given(with_curves, clip):
+    conditions, codes = clip
+    curves = torch.rand(2, 8, 2, generator=torch.Generator().manual_seed(1))
+    given = Conditions.of_video(conditions.frames, {"events": curves})
+    moved = Conditions.of_video(conditions.frames, {"events": curves.flip(1)})
+    assert not torch.allclose(with_curves(given, codes).logits, with_curves(moved, codes).logits, atol=1e-4)
+
+
+def test_curves_that_are_hidden_do_not_reach_the_music(with_curves, clip):
+    conditions, codes = clip
+    hidden = {"events": torch.zeros(2, dtype=torch.bool)}
+    logits = [
+        with_curves(Conditions(conditions.frames, conditions.has_video, {"events": curves}, hidden), codes).logits
+        for curves in (torch.zeros(2, 8, 2), torch.ones(2, 8, 2))
+    ]
+    assert torch.allclose(*logits, atol=1e-6)
+
+
+def test_a_clip_of_curves_alone_is_one_whose_video_does_not_matter(with_curves, clip):
+    conditions, codes = clip
+    curves, none = {"events": torch.rand(2, 8, 2)}, torch.zeros(2, dtype=torch.bool)
+    first, second = (
+        with_curves(Conditions(frames, none, curves, {"events": ~none}), codes).logits
+        for frames in (conditions.frames, conditions.frames.flip(0))
+    )
+    assert torch.allclose(first, second, atol=1e-5)
+
+
+def test_a_model_of_curves_takes_a_video_without(with_curves, clip):
+    conditions, codes = clip
+    assert with_curves(conditions, codes).logits.isfinite().all()

@@ -3,7 +3,7 @@
 # B batch, F frames, C context steps, D width
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -15,15 +15,29 @@ class Conditions:
 
     frames: Tensor  # uint8 [B, F, height, width, 3], RGB
     has_video: Tensor  # bool [B]
+    curves: dict[str, Tensor] = field(default_factory=dict)  # by name, float32 [B, F, E]
+    has_curves: dict[str, Tensor] = field(default_factory=dict)  # by name, bool [B]
 
     @classmethod
-    def of_video(cls, frames: Tensor) -> "Conditions":
-        """Every clip has its video."""
-        return cls(frames=frames, has_video=torch.ones(len(frames), dtype=torch.bool, device=frames.device))
+    def of_video(cls, frames: Tensor, curves: dict[str, Tensor] | None = None) -> "Conditions":
+        """Every clip has its video, and the curves that were drawn from it."""
+        given = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
+        curves = curves or {}
+        return cls(frames=frames, has_video=given, curves=curves, has_curves=dict.fromkeys(curves, given))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
         """Each tensor and mask changed, as by moving it to a device."""
-        return Conditions(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+        return Conditions(
+            frames=change(self.frames),
+            has_video=change(self.has_video),
+            curves={name: change(curve) for name, curve in self.curves.items()},
+            has_curves={name: change(given) for name, given in self.has_curves.items()},
+        )
+
+    def shown(self, shown: Tensor) -> "Conditions":
+        """Of the clips where `shown`, bool [B], is False, nothing is given."""
+        given = {name: mask & shown for name, mask in self.has_curves.items()}
+        return replace(self, has_video=self.has_video & shown, has_curves=given)
 
     def __len__(self) -> int:
         return len(self.frames)

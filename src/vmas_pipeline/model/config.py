@@ -1,7 +1,7 @@
 """Sizes of the model. Named sizes are functions: `vmas_base()` trains on two CPU cores, `vmas_paper()` is the paper."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast, get_type_hints
 
 from vmas_pipeline.model.encoders import EncoderConfig, encoder_kind
@@ -46,6 +46,8 @@ class VMAsConfig:
     """Width of the shared space of the contrastive loss."""
     frame_stride: int = 1
     """Every n-th frame of a clip reaches the video encoder."""
+    curves: dict[str, int] = field(default_factory=dict)
+    """Curves over the frames that the decoder is given beside the video: name to their number (not in the paper)."""
 
     @property
     def frames_per_clip(self) -> int:
@@ -159,7 +161,8 @@ def config_from_dict(values: Mapping[str, Any]) -> VMAsConfig:
     Raises:
         ValueError: a key is missing or unknown.
     """
-    missing = sorted({f.name for f in fields(VMAsConfig) if f.default is MISSING} - set(values))
+    needed = {f.name for f in fields(VMAsConfig) if f.default is MISSING and f.default_factory is MISSING}
+    missing = sorted(needed - set(values))
     if missing:
         raise ValueError(f"model config lacks {', '.join(missing)}: was it written by another version?")
     video = {"kind": "clip_vit" if "patch" in values["video"] else "hiera", **values["video"]}  # kinds came later

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from vmas_pipeline.model.conditions import Conditions, Context
 from vmas_pipeline.model.config import VMAsConfig
+from vmas_pipeline.model.curve_encoder import CurveEncoder
 from vmas_pipeline.model.encoders import build_encoder
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
@@ -21,7 +22,7 @@ class VMAsOutput:
     """What a training step needs."""
 
     logits: Tensor  # [B, K, T, V]
-    video_steps: Tensor  # [B, C, P], projected video features
+    video_steps: Tensor  # [B, C, P], projected features of the conditions
     music_steps: Tensor  # [B, T, P], projected music features, from the logits
     temperature: Tensor  # [1]
 
@@ -56,6 +57,10 @@ class VMAs(nn.Module):
         self.video_encoder = build_encoder(config.video)
         steps_per_context = config.token_rate / config.context_rate
         self.music_decoder = MusicDecoder.from_config(config.decoder, config.video.width, steps_per_context)
+        stride = config.frame_stride * config.video.temporal_stride
+        self.curve_encoders = nn.ModuleDict(
+            {name: CurveEncoder(curves, config.video.width, stride) for name, curves in config.curves.items()}
+        )
         self.video_projection = nn.Linear(config.video.width, config.projection_width)
         self.music_projection = nn.Linear(config.code_width, config.projection_width)
         self.log_temperature = nn.Parameter(torch.full((1,), math.log(0.07)))  # [1]: DeepSpeed takes no scalars
@@ -73,25 +78,41 @@ class VMAs(nn.Module):
                 needs in training, while the contrastive term still sees it.
             codes: int64 [B, K, T].
         """
-        context = self.encode(conditions)
-        logits = self.music_decoder(codes, context)
+        dtype, features = self.music_projection.weight.dtype, self._features(conditions)
+        logits = self.music_decoder(codes, self._context(features, conditions))
         return VMAsOutput(
             logits=logits,
-            video_steps=self.video_projection(context.features),
-            music_steps=self.music_projection(music_features(logits, self.code_vectors).to(context.features.dtype)),
+            video_steps=self.video_projection(_sum(features)),
+            music_steps=self.music_projection(music_features(logits, self.code_vectors).to(dtype)),
             temperature=self.log_temperature.exp().clamp(min=0.01),
         )
 
     def encode(self, conditions: Conditions) -> Context:
-        """What the decoder attends to."""
+        """What the decoder attends to: on one time line, the sum of what was given."""
+        return self._context(self._features(conditions), conditions)
+
+    def _features(self, conditions: Conditions) -> dict[str, Tensor]:
+        """Of each condition, [B, C, D], whether it was given or not."""
+        dtype = self.video_projection.weight.dtype
         frames = self.video_encoder.normalise(conditions.frames[:, :: self.config.frame_stride])
-        features = self.video_encoder(frames.to(self.video_projection.weight.dtype))  # [B, C, D]
-        return Context(features, conditions.has_video[:, None].expand(features.shape[:2]))
+        features = {"video": self.video_encoder(frames.to(dtype))}
+        for name, encoder in self.curve_encoders.items():
+            if name in conditions.curves:
+                features[name] = encoder(conditions.curves[name].to(dtype))
+        return features
+
+    def _context(self, features: dict[str, Tensor], conditions: Conditions) -> Context:
+        masks = {"video": conditions.has_video, **conditions.has_curves}
+        given = torch.stack([masks[name] for name in features]).any(0)  # [B]
+        if len(features) > 1:
+            features = {name: torch.where(masks[name][:, None, None], f, 0.0) for name, f in features.items()}
+        total = _sum(features)
+        return Context(total, given[:, None].expand(total.shape[:2]))
 
     @torch.inference_mode()
     def embed_video(self, conditions: Conditions) -> Tensor:
         """Unit vectors [B, P] of clips, for retrieval."""
-        return functional.normalize(self.video_projection(self.encode(conditions).features.mean(1)), dim=-1)
+        return functional.normalize(self.video_projection(_sum(self._features(conditions)).mean(1)), dim=-1)
 
     @torch.inference_mode()
     def embed_music(self, codes: Tensor) -> Tensor:
@@ -102,3 +123,7 @@ class VMAs(nn.Module):
         nothing = Context.of(torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)).absent()
         logits = self.music_decoder(codes, nothing)
         return functional.normalize(self.music_projection(music_features(logits, self.code_vectors).mean(1)), dim=-1)
+
+
+def _sum(features: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(features.values())).sum(0) if len(features) > 1 else next(iter(features.values()))

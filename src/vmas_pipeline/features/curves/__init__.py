@@ -1,0 +1,50 @@
+"""Curves drawn from a clip's frames, which a model may take beside them: a file each, and a line in `CURVES`.
+
+Training and generation draw them with the same function from the same frames.
+"""
+
+# B clips, F frames, E curves
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from vmas_pipeline.features.curves import events
+from vmas_pipeline.features.curves.interface import Curves
+
+CURVES: dict[str, Curves] = {"events": events.CURVES}
+
+
+def curve_counts(names: Iterable[str]) -> dict[str, int]:
+    """How many curves each name stands for, as `VMAsConfig.curves` holds it.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return {name: _curves(name).count for name in names}
+
+
+def draw_curves(names: Iterable[str], frames: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
+    """The curves of a batch of clips.
+
+    Args:
+        names: of `CURVES`.
+        frames: uint8 [B, F, H, W, 3], RGB.
+        frame_rate: frames per second.
+
+    Returns:
+        By name, float32 [B, F, E].
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return {name: np.stack([_curves(name).draw(clip, frame_rate) for clip in frames]) for name in names}
+
+
+def _curves(name: str) -> Curves:
+    if name not in CURVES:
+        raise ValueError(f"curves {name} are unknown: choose of {', '.join(CURVES)}")
+    return CURVES[name]
+
+
+__all__ = ["CURVES", "Curves", "curve_counts", "draw_curves"]

@@ -1,0 +1,29 @@
+"""Curves over a clip's frames, such as its motion, to features on the time line of the video's."""
+
+# B batch, F video frames, E curves, C context steps, D width
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+REACH = 5
+"""Frames that the first layer sees at once."""
+
+
+class CurveEncoder(nn.Module):
+    """Two convolutions over time: across neighbouring frames, then from frames to context steps.
+
+    Args:
+        curves: E.
+        width: D, of the video features that these are added to.
+        stride: frames of a context step, F / C.
+    """
+
+    def __init__(self, curves: int, width: int, stride: int):
+        super().__init__()
+        self.frames = nn.Conv1d(curves, width, REACH, padding=REACH // 2)
+        self.steps = nn.Conv1d(width, width, stride, stride=stride)
+
+    def forward(self, curves: Tensor) -> Tensor:
+        """Curves [B, F, E] to features [B, C, D]."""
+        hidden = functional.gelu(self.frames(curves.transpose(1, 2)))  # [B, D, F]
+        return self.steps(hidden).transpose(1, 2)

@@ -1,0 +1,86 @@
+"""Each kind of extension, added as docs/extending.md says and run through the flow."""
+
+import json
+
+import numpy as np
+import torch
+
+from vmas_pipeline import load_model
+from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.evaluation import evaluate as evaluation
+from vmas_pipeline.evaluation import metrics
+from vmas_pipeline.evaluation.config import EvaluationConfig
+from vmas_pipeline.features import curves
+from vmas_pipeline.features.curves import curve_counts
+from vmas_pipeline.generator import Generator
+from vmas_pipeline.model import encoders
+from vmas_pipeline.model.config import with_overrides
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.systems import load_system
+from vmas_pipeline.systems.generate import generate_clips
+from vmas_pipeline.systems.generated import Record
+
+from ..tiny_model import CLIP, film, tiny_generator
+from ..world import GENERATION
+
+
+def evaluated(world, generated, folder):
+    config = EvaluationConfig(batch=4, report_clips=1)
+    return evaluation.evaluate(
+        config, CLIP, generated, world.reconstructed, world.features, world.manifest, folder, report=folder / "report"
+    )
+
+
+def with_model(overrides):
+    """The tiny generator with another model."""
+    tiny = tiny_generator()
+    model = VMAs(with_overrides(tiny.model.config, overrides), tiny.codec.code_vectors)
+    return Generator(model, tiny.codec, CLIP, tiny.sampling)
+
+
+def test_a_metric_stands_in_the_metrics_the_clips_and_the_report(example, world, tmp_path, monkeypatch):
+    example("A metric", "onset_density", metrics)
+    monkeypatch.setattr(evaluation, "METRICS", metrics.METRICS)  # read at the import
+    found = evaluated(world, world.generated, tmp_path)["results"]["onset_density"]
+    assert found["value"] > 0 and found["levels"]["true"] > 0
+    assert "Onsets a second" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_system_is_generated_and_measured(example, world, tmp_path):
+    import vmas_pipeline.systems as home
+
+    example("A system", "metronome", home)
+    out = generate_clips(GENERATION, CLIP, load_system("metronome", tmp_path), world.features, tmp_path / "metronome")
+    assert Record.read(out).about == {"period_s": 0.5}
+    found = evaluated(world, out, tmp_path / "evaluation")
+    assert (found["system"], len(Record.read(out).compute_s)) == ("metronome", 6)
+    results = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["results"]
+    assert results["mv_align"]["value"] <= results["mv_align"]["levels"]["metronome"] + 0.05
+    assert "r_at_10" not in results
+
+
+def test_an_encoder_trains_is_saved_and_generates(example, tmp_path):
+    example("A video encoder", "mean_colour", encoders)
+    generator = with_model({"video": {"kind": "mean_colour", "width": 8}})
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 32, 32, 3), dtype=np.uint8)
+    output = generator.model.train()(conditions_of(frames, generator.model.config), torch.zeros(2, 4, 250).long())
+    output.logits.logsumexp(-1).mean().backward()
+    assert generator.model.video_encoder.projection.weight.grad.abs().max() > 0
+    generator.save(tmp_path / "vmas")
+    assert load_model(tmp_path / "vmas").generate(film(tmp_path / "film.mp4", 0.4)).waveform.shape == (1, 6400)
+
+
+def test_a_condition_reaches_the_music_of_a_saved_model(example, tmp_path):
+    example("A condition", "brightness", curves)
+    generator = with_model({"curves": curve_counts(["events", "brightness"])})
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 32, 32, 3), dtype=np.uint8)
+    conditions = conditions_of(frames, generator.model.config)
+    assert {name: curve.shape for name, curve in conditions.curves.items()} == {
+        "events": (2, 48, 3),
+        "brightness": (2, 48, 1),
+    }
+    output = generator.model.train()(conditions, torch.zeros(2, 4, 250).long())
+    output.logits.logsumexp(-1).mean().backward()
+    assert all(p.grad.abs().max() > 0 for p in generator.model.curve_encoders.parameters())
+    generator.save(tmp_path / "vmas")
+    assert load_model(tmp_path / "vmas").generate(film(tmp_path / "film.mp4", 0.4)).waveform.shape == (1, 6400)
