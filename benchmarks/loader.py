@@ -20,6 +20,7 @@ from timing import fastest, print_line
 
 from vmas_pipeline.features.shards import Sample, write_shard
 from vmas_pipeline.media import read_frames, write_video
+from vmas_pipeline.model.config import vmas_paper
 from vmas_pipeline.sample_data.synthesis import synthesise
 from vmas_pipeline.training.data import ShuffledClips, collate
 
@@ -38,11 +39,12 @@ def main() -> None:
         source = options.source or _synthetic(folder / "film.mp4", options.side)
         rate = decord.VideoReader(str(source)).get_avg_fps()
         clips = _shard(folder, source)
+        sizes = vmas_paper()
         order = np.random.default_rng(0).integers(0, CLIPS, 6)
 
         def ours() -> None:
             for number in order:
-                collate([clips.read(number)])
+                collate([clips.read(number)], sizes)
 
         def theirs() -> None:
             for number in order:
@@ -78,7 +80,7 @@ def _shard(folder: Path, source: Path) -> ShuffledClips:
         for sample, (offset, length) in zip(samples, spans, strict=True)
     ]
     pd.DataFrame(rows).to_parquet(folder / "train" / "index.parquet")
-    return ShuffledClips(folder, seed=0, dropout=0.0)
+    return ShuffledClips(folder, seed=0)
 
 
 def _sample(source: Path, number: int) -> Sample:

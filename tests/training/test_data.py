@@ -4,12 +4,20 @@ import pandas as pd
 import pytest
 import torch
 
-from vmas_pipeline.training.data import Positions, ShuffledClips, held_out_batches, training_batches
+from vmas_pipeline.model.config import vmas_base, with_overrides
+from vmas_pipeline.training.config import ObjectiveConfig
+from vmas_pipeline.training.data import Positions, ShuffledClips, TrainingBatch, held_out_batches, training_batches
+
+SIZES = vmas_base()
+WITH_CURVES = with_overrides(SIZES, {"curves": {"events": 3}})
 
 
-def batches(features, count, *, seed=0, dropout=0.0, start=0, batch=4, rank=0, ranks=1, workers=0) -> list:
-    clips = ShuffledClips(features, seed=seed, dropout=dropout)
-    return list(islice(training_batches(clips, Positions(start, batch, rank, ranks), workers), count))
+def batches(features, count, *, seed=0, dropout=0.0, start=0, batch=4, rank=0, ranks=1, workers=0, **options) -> list:
+    stack = TrainingBatch(SIZES, ObjectiveConfig(condition_dropout=dropout), seed)
+    if options:
+        stack = TrainingBatch(WITH_CURVES, ObjectiveConfig(condition_dropout=dropout, **options), seed)
+    positions = Positions(start, batch, rank, ranks)
+    return list(islice(training_batches(ShuffledClips(features, seed=seed), positions, stack, workers), count))
 
 
 def codes(found) -> torch.Tensor:
@@ -54,6 +62,25 @@ def test_the_share_of_hidden_videos_is_the_one_asked_for(features):
     assert hidden == pytest.approx(0.25, abs=0.04)  # of 2000 clips: four standard deviations
 
 
+def test_video_and_curves_are_hidden_as_often_as_asked(features):
+    found = batches(features, 100, dropout=0.2, video_dropout=0.4, curve_dropout=0.25)
+    video = torch.cat([batch.conditions.has_video for batch in found]).float()
+    curves = torch.cat([batch.conditions.has_curves["events"] for batch in found]).float()
+    assert ((1 - video) * (1 - curves)).mean() == pytest.approx(0.2, abs=0.08)  # of 400 clips: four deviations
+    assert ((1 - video) * curves).mean() == pytest.approx(0.8 * 0.4, abs=0.1)
+    assert (video * (1 - curves)).mean() == pytest.approx(0.8 * 0.25, abs=0.09)
+
+
+def test_curves_are_rough_as_the_position_decides(features):
+    smooth, rough, again = (
+        torch.cat([batch.conditions.curves["events"] for batch in batches(features, 6, curve_roughness=amount)])
+        for amount in (0.0, 0.5, 0.5)
+    )
+    assert torch.equal(rough, again)
+    assert not torch.equal(rough, smooth)
+    assert rough.shape == (24, 8, 3) and rough.min() >= 0 and rough.max() <= 1
+
+
 def test_a_damaged_shard_names_the_clip_and_the_file(features, tmp_path):
     folder = tmp_path / "train"
     folder.mkdir()
@@ -61,7 +88,7 @@ def test_a_damaged_shard_names_the_clip_and_the_file(features, tmp_path):
     for shard in (features / "train").glob("*.tar"):
         (folder / shard.name).write_bytes(shard.read_bytes()[:2000])
     with pytest.raises(ValueError, match=r"clip clip-0003 cannot be read from .*000000\.tar .*run `kedro run"):
-        ShuffledClips(tmp_path, seed=0, dropout=0).read(3)
+        ShuffledClips(tmp_path, seed=0).read(3)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +100,10 @@ def test_features_without_a_usable_index_are_refused(tmp_path, columns, said):
     if columns is not None:
         pd.DataFrame({name: ["a"] for name in columns}).to_parquet(tmp_path / "train" / "index.parquet")
     with pytest.raises(ValueError, match=said):
-        ShuffledClips(tmp_path, seed=0, dropout=0)
+        ShuffledClips(tmp_path, seed=0)
 
 
 def test_held_out_batches_hold_two_clips_or_more(features):
-    found = held_out_batches(features, "validation", clips=3, batch=2)
+    found = held_out_batches(features, "validation", clips=3, batch=2, sizes=SIZES)
     assert [len(batch.codes) for batch in found] == [2]
     assert found[0].conditions.frames.shape == (2, 8, 16, 16, 3)

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from vmas_pipeline.model.config import vmas_base
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import ObjectiveConfig
 from vmas_pipeline.training.data import held_out_batches
@@ -11,7 +12,7 @@ from vmas_pipeline.training.objective import batch_losses, validation_figures
 
 @pytest.fixture(scope="module")
 def batch(features):
-    return held_out_batches(features, "validation", 4, 4)[0]
+    return held_out_batches(features, "validation", 4, 4, vmas_base())[0]
 
 
 @pytest.fixture(scope="module")

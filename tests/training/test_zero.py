@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, OptimiserConfig, TrainConfig
-from vmas_pipeline.training.data import Positions, ShuffledClips, training_batches
+from vmas_pipeline.training.data import Positions, ShuffledClips, TrainingBatch, training_batches
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.objective import batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
@@ -122,8 +122,9 @@ def plain(config: TrainConfig, features: Path, codec: Path, optimiser: Optimiser
             model.parameters(), lr=1.0, betas=optimiser.betas, weight_decay=optimiser.weight_decay, decouple=True
         )
     schedule = torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: learning_rate_factor(step, STEPS, optimiser))
-    clips = ShuffledClips(features, seed=config.seed, dropout=0.0)
-    streams = [training_batches(clips, Positions(0, 2, rank, ranks=2)) for rank in (0, 1)]
+    clips = ShuffledClips(features, seed=config.seed)
+    stack = TrainingBatch(config.model.build(), config.objective, config.seed)
+    streams = [training_batches(clips, Positions(0, 2, rank, ranks=2), stack) for rank in (0, 1)]
     average, losses = MovingAverage(model.named_parameters(), config.ema_decay), []
     for _ in range(STEPS):
         parts = [batch_losses(model(b.conditions, b.codes), b, OBJECTIVE).total for b in map(next, streams)]

@@ -1,12 +1,13 @@
 """Settings of a training run; `parameters_train.yml` fills them."""
 
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.features.curves import curve_counts
 from vmas_pipeline.generator import model_config
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
@@ -28,6 +29,8 @@ class ModelConfig:
     """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Options that differ from the named size, nested as VMAsConfig is."""
+    curves: tuple[str, ...] = ()
+    """Of `features.curves.CURVES`: what the model is given beside the frames (not in the paper)."""
     start: str | None = None
     """A trained model to go on from, models:/vmas@champion or a model folder: it brings its own sizes (`size` and
     `overrides` say nothing then), and features must be made with its codec."""
@@ -50,7 +53,8 @@ class ModelConfig:
             return model_config(Path(self.start))
         if self.size not in SIZES:
             raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
-        return with_overrides(SIZES[self.size](), self.overrides, "train.model.overrides")
+        sizes = replace(SIZES[self.size](), curves=curve_counts(self.curves))
+        return with_overrides(sizes, self.overrides, "train.model.overrides")
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -77,7 +81,20 @@ class ObjectiveConfig:
     codebook_weights: tuple[float, ...] | None = None
     """Relative weight of each codebook's cross-entropy; None weighs them alike, as the paper does."""
     condition_dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of clips whose video is hidden, for classifier-free guidance."""
+    """Share of clips of which nothing is shown, for classifier-free guidance."""
+    video_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the others of which the curves alone are shown, so that they are heeded where the looks are strange."""
+    curve_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the others of which the video alone is shown."""
+    curve_roughness: float = Field(default=0.0, ge=0, le=1)
+    """Noise, blur and bends of the curves, up to this; real videos are rougher than synthetic ones."""
+
+    def __post_init__(self) -> None:
+        if self.video_dropout + self.curve_dropout > 1:
+            raise ValueError(
+                f"train.objective.video_dropout ({self.video_dropout:g}) and curve_dropout ({self.curve_dropout:g}) "
+                "hide one or the other: their sum must not be above 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

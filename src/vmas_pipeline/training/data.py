@@ -14,8 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.features.curves.augment import roughen
 from vmas_pipeline.features.shards import Folder, Sample, read_index, read_shards, sample_from_bytes
 from vmas_pipeline.model.conditions import Conditions
+from vmas_pipeline.model.config import VMAsConfig
+from vmas_pipeline.training.config import ObjectiveConfig
 
 
 @dataclass
@@ -38,13 +42,47 @@ class Batch:
         return self.map(Tensor.pin_memory)
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Stack samples into a batch, all with their video."""
+def collate(samples: Sequence[Sample], sizes: VMAsConfig) -> Batch:
+    """Stack samples into a batch for a model of these sizes, all with their video and curves."""
     return Batch(
-        conditions=Conditions.of_video(torch.from_numpy(np.stack([sample.frames for sample in samples]))),
+        conditions=conditions_of(np.stack([sample.frames for sample in samples]), sizes),
         codes=torch.from_numpy(np.stack([sample.codes for sample in samples]).astype(np.int64)),
         beat_weights=torch.from_numpy(np.stack([sample.beat_weights for sample in samples])),
     )
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Stacks clips of the training split, some of them with less than all conditions, as their positions decide."""
+
+    sizes: VMAsConfig
+    objective: ObjectiveConfig
+    seed: int
+
+    def __call__(self, placed: Sequence[tuple[Sample, int]]) -> Batch:
+        """Samples and their positions in the sequence."""
+        samples, positions = zip(*placed, strict=True)
+        batch = collate(samples, self.sizes)
+        video, curves = torch.tensor([self.shown(position) for position in positions]).unbind(1)
+        rough = {
+            name: torch.stack([self._roughen(*pair) for pair in zip(values, positions, strict=True)])
+            for name, values in batch.conditions.curves.items()
+        }
+        shown = replace(batch.conditions, has_video=video, curves=rough, has_curves=dict.fromkeys(rough, curves))
+        return replace(batch, conditions=shown)
+
+    def shown(self, position: int) -> tuple[bool, bool]:
+        """Whether the clip's video is shown, and whether its curves are."""
+        draw = random.Random(f"{self.seed} {position}")
+        something, which = draw.random() >= self.objective.condition_dropout, draw.random()
+        video = which >= self.objective.video_dropout or not self.sizes.curves
+        return something and video, something and which < 1 - self.objective.curve_dropout
+
+    def _roughen(self, curves: Tensor, position: int) -> Tensor:
+        if not self.objective.curve_roughness:
+            return curves
+        draw = np.random.default_rng([self.seed, position])
+        return torch.from_numpy(roughen(curves.numpy(), self.objective.curve_roughness, draw))
 
 
 class ShuffledClips(Dataset):
@@ -55,26 +93,24 @@ class ShuffledClips(Dataset):
 
     Args:
         folder: the features: train/index.parquet and the shards beside it, here or at any address that fsspec reads.
-        seed: decides the order, and whose video is hidden.
-        dropout: share of clips whose video is hidden.
+        seed: decides the order.
 
     Raises:
         ValueError: no index, an empty one, or one of an earlier version.
     """
 
-    def __init__(self, folder: Folder, *, seed: int, dropout: float):
+    def __init__(self, folder: Folder, *, seed: int):
         self.folder = folder / "train"
-        self.seed, self.dropout = seed, dropout
+        self.seed = seed
         index = read_index(self.folder)
         self.names, self.shard = np.unique(index["shard"], return_inverse=True)
         self.clips = index["clip_id"].to_numpy(str)
         self.spans = index[["offset", "length"]].to_numpy()
 
-    def __getitem__(self, position: int) -> tuple[Sample, bool]:
-        """The clip at a position, and whether its video is shown."""
+    def __getitem__(self, position: int) -> tuple[Sample, int]:
+        """The clip at a position, and the position."""
         epoch, place = divmod(position, len(self.clips))
-        shown = random.Random(f"{self.seed} {position}").random() >= self.dropout
-        return self.read(int(self._order(epoch)[place])), shown
+        return self.read(int(self._order(epoch)[place])), position
 
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""
@@ -112,12 +148,15 @@ class Positions:
             yield list(range(first, first + self.batch))
 
 
-def training_batches(clips: ShuffledClips, positions: Positions, workers: int = 0) -> Iterator[Batch]:
+def training_batches(
+    clips: ShuffledClips, positions: Positions, stack: TrainingBatch, workers: int = 0
+) -> Iterator[Batch]:
     """Batches of one rank, without end.
 
     Args:
         clips: what stands where.
         positions: which of them.
+        stack: makes a batch of them.
         workers: processes that read ahead; 0 reads when a batch is asked for. The order is the same.
     """
     return iter(
@@ -125,20 +164,14 @@ def training_batches(clips: ShuffledClips, positions: Positions, workers: int = 
             clips,
             batch_sampler=positions,
             num_workers=workers,
-            collate_fn=_collate_shown,
+            collate_fn=stack,
             multiprocessing_context="forkserver" if workers else None,
             pin_memory=torch.cuda.is_available(),
         )
     )
 
 
-def _collate_shown(pairs: list[tuple[Sample, bool]]) -> Batch:
-    samples, shown = zip(*pairs, strict=True)
-    batch = collate(samples)
-    return replace(batch, conditions=replace(batch.conditions, has_video=torch.tensor(shown)))
-
-
-def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list[Batch]:
+def held_out_batches(folder: Folder, split: str, clips: int, batch: int, sizes: VMAsConfig) -> list[Batch]:
     """The first clips of a split, in batches of two clips or more; none where the split has fewer than two.
 
     Args:
@@ -146,7 +179,8 @@ def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list
         split: validation or test.
         clips: clips at most.
         batch: clips in a batch.
+        sizes: of the model that takes them.
     """
     samples = list(islice(read_shards(folder / split), clips))
     batches = [samples[i : i + batch] for i in range(0, len(samples), batch)]
-    return [collate(part) for part in batches if len(part) > 1]
+    return [collate(part, sizes) for part in batches if len(part) > 1]

@@ -28,7 +28,7 @@ from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
-from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
+from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, TrainingBatch, training_batches
 from vmas_pipeline.training.divergence import LossGuard
 from vmas_pipeline.training.launcher import die_with_parent
 from vmas_pipeline.training.objective import Losses, batch_losses
@@ -164,7 +164,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
         average=average,
         checkpoints=checkpoints,
         done=done,
-        clips=ShuffledClips(UPath(job.features), seed=config.seed, dropout=config.objective.condition_dropout),
+        clips=ShuffledClips(UPath(job.features), seed=config.seed),
         guard=LossGuard(config.divergence),
         watch=Watch(
             config,
@@ -209,9 +209,10 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
 
 def _batches(run: Run) -> Iterator[Batch]:
     """This rank's batches from where the run is."""
-    engine = run.job.train.engine
+    config, engine = run.job.train, run.job.train.engine
+    stack = TrainingBatch(config.model.build(), config.objective, config.seed)
     positions = Positions(run.taken, engine.micro_batch, torch.distributed.get_rank(), engine.ranks)
-    return training_batches(run.clips, positions, engine.workers)
+    return training_batches(run.clips, positions, stack, engine.workers)
 
 
 def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, Pace]:

@@ -152,9 +152,9 @@ def _one_clip(sizes: VMAsConfig) -> tuple[Conditions, Tensor]:
     """Conditions and codes without values that matter."""
     size = sizes.video.frame_size
     frames = torch.empty(1, sizes.frames_per_clip, size, size, 3, dtype=torch.uint8)
-    return Conditions.of_video(frames), torch.zeros(
-        1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64
-    )
+    curves = {name: torch.empty(1, sizes.frames_per_clip, count) for name, count in sizes.curves.items()}
+    codes = torch.zeros(1, sizes.decoder.codebooks, sizes.tokens_per_clip, dtype=torch.int64)
+    return Conditions.of_video(frames, curves), codes
 
 
 def _bytes(config: TrainConfig, stage: int, total: int, stepped: int) -> float:

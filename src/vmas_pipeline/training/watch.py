@@ -64,7 +64,7 @@ class Watch:
         self.logger = logger
         self.sizes = config.model.build()
         watch = config.watch
-        held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
+        held_out = held_out_batches(features, "validation", watch.validation_clips, 16, self.sizes) if rank == 0 else []
         self.held_out = [batch.to(device) for batch in held_out]
         self.window: list[dict[str, float]] = []  # figures of the steps since the last log
         self.validation: dict[str, float] = {}
