@@ -9,6 +9,7 @@ from vmas_pipeline.pipelines import (
     evaluation,
     features,
     generation,
+    real_videos,
     registration,
     sample_data,
     train,
@@ -27,5 +28,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.pipeline(),
         "registration": registration.pipeline(),
     }
-    aside = {"ablation": ablation.pipeline(), "train_plan": train.plan_pipeline()}
+    aside = {
+        "ablation": ablation.pipeline(),
+        "real_videos": real_videos.pipeline(),
+        "train_plan": train.plan_pipeline(),
+    }
     return {**flow, **aside, "__default__": sum(flow.values(), Pipeline([]))}

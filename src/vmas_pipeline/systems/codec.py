@@ -40,9 +40,9 @@ class CodecSystem:
             "tokens_per_second": self.codec.frame_rate,
         }
 
-    def generate(self, video: Path, seed: int = 0) -> Music:
+    def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """The video's own sound, coded and decoded."""
-        sound = torch.from_numpy(read_audio(video, sample_rate=self.sample_rate))[:, None]
+        sound = torch.from_numpy(read_audio(video, sample_rate=self.sample_rate, duration_s=seconds))[:, None]
         waveform = decode_in_chunks(self.codec, self.codec.encode(sound))[0, :, : sound.shape[-1]]
         return Music(waveform=waveform, sample_rate=self.sample_rate)
 

@@ -28,8 +28,8 @@ class System(Protocol):
     def about(self) -> dict[str, Any]:
         """Its settings, for records and reports; JSON."""
 
-    def generate(self, video: Path, seed: int = 0) -> Music:
-        """Music of a video's length."""
+    def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
+        """Music of a video's length, or for its first seconds alone."""
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
         """Music for a batch of clips, float32 [B, N]; a clip's music does not depend on the others beside it."""

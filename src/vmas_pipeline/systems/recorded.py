@@ -44,9 +44,9 @@ class RecordedSystem:
         """Nothing is known but that it was recorded."""
         return {"recorded": self.folder.name}
 
-    def generate(self, video: Path, seed: int = 0) -> Music:
+    def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """The recording with the video's name."""
-        waveform = read_audio(self._file(video.stem), sample_rate=self.sample_rate)
+        waveform = read_audio(self._file(video.stem), sample_rate=self.sample_rate, duration_s=seconds)
         return Music(waveform=waveform, sample_rate=self.sample_rate)
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:

@@ -43,9 +43,9 @@ class VMAsSystem:
             "training": self.generator.training,
         }
 
-    def generate(self, video: Path, seed: int = 0) -> Music:
-        """Music of a video's length."""
-        return self.generator.generate(video, seed=seed)
+    def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
+        """Music of a video's length, or for its first seconds alone."""
+        return self.generator.generate(video, seed=seed, seconds=seconds)
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
         """Music for a batch of clips, float32 [B, N]."""

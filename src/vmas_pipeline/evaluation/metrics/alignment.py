@@ -83,9 +83,8 @@ def _score(measured: Measured, name: str) -> MetricResult:
     peaks = [flow_peaks(flow, rate, method) for flow in measured.flow]
     musics = {"generated": measured.generated, "true": measured.true, "codec": measured.codec}
     scores = {key: _each(music.onsets_s, peaks, rate) for key, music in musics.items()}
-    scores["shuffled"] = _shuffled(measured.generated.onsets_s, peaks, sources, rate)
-    scores["random"] = _random(measured.generated.onsets_s, peaks, len(measured.flow[0]) / rate, rate)
-    period_s, scores["metronome"] = best_metronome(peaks, len(measured.flow[0]) / rate, rate)
+    blind, period_s = blind_scores(measured.generated.onsets_s, peaks, sources, len(measured.flow[0]) / rate, rate)
+    scores |= blind
     interval = bootstrap_mean(scores["generated"], groups=np.array(sources))
     levels = {key: float(values.mean()) for key, values in scores.items() if key != "generated"}
     counts = {f"n_peaks_{method}": np.array([len(times) for times in peaks])}
@@ -94,7 +93,7 @@ def _score(measured: Measured, name: str) -> MetricResult:
         name=name,
         title=title,
         value=float(scores["generated"].mean()),
-        chance=max(levels[blind] for blind in ("shuffled", "random", "metronome")),
+        chance=max(levels[name] for name in blind),
         ceiling=levels["true"],
         interval=(interval.low, interval.high),
         levels=levels,
@@ -104,6 +103,32 @@ def _score(measured: Measured, name: str) -> MetricResult:
         f"random {levels['random']:.3f}, under other videos {levels['shuffled']:.3f}; true music through the codec "
         f"{levels['codec']:.3f}",
     )
+
+
+def blind_scores(
+    onsets: Sequence[np.ndarray],
+    peaks: Sequence[np.ndarray],
+    sources: Sequence[str],
+    duration_s: float,
+    frame_rate: float,
+) -> tuple[dict[str, np.ndarray], float]:
+    """What is scored without looking: the music under other videos, as many onsets at random, the best metronome.
+
+    Args:
+        onsets, peaks: of the music and of the video of N clips, seconds.
+        sources: the video that each clip is of.
+        duration_s: of a clip.
+        frame_rate: as of `mv_align`.
+
+    Returns:
+        The scores of each clip, [N], by name; and the metronome's period in seconds.
+    """
+    period_s, metronome = best_metronome(peaks, duration_s, frame_rate)
+    return {
+        "shuffled": _shuffled(onsets, peaks, sources, frame_rate),
+        "random": _random(onsets, peaks, duration_s, frame_rate),
+        "metronome": metronome,
+    }, period_s
 
 
 def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: float) -> tuple[float, np.ndarray]:
