@@ -16,7 +16,7 @@ from vmas_pipeline.training.data import read_index
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.plan import device_bytes, plan
-from vmas_pipeline.training.pretrained import check_start
+from vmas_pipeline.training.pretrained import check_init_from
 
 
 def train(
@@ -43,7 +43,7 @@ def train(
         run_id: the MLflow run to write to.
 
     Returns:
-        Validation figures of the finished model (`objective.validation_figures`).
+        Validation metrics of the finished model (`objective.validation_metrics`).
 
     Raises:
         ValueError: settings that do not fit each other or the data.
@@ -56,9 +56,9 @@ def train(
         )
     kept, job = prepare(config, clip, features, codec, out, checkpoints, run_id)
     launch(job, config.engine)
-    figures = json.loads(Job.read(job).result.read_text())
+    metrics = json.loads(Job.read(job).result.read_text())
     kept.finish()
-    return figures
+    return metrics
 
 
 def prepare(
@@ -75,13 +75,13 @@ def prepare(
     Returns:
         The run's checkpoints, and the file of the job, which lies beside them.
     """
-    if config.model.start:  # an address in the registry becomes the folder behind it
-        config = replace(config, model=replace(config.model, start=str(model_folder(config.model.start))))
+    if config.model.init_from:  # an address in the registry becomes the folder behind it
+        config = replace(config, model=replace(config.model, init_from=str(model_folder(config.model.init_from))))
     _check(config, clip, codec)
     read_index(features / "train")
     if available := device_bytes(config):
         plan(config).check(config, available)
-    kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
+    kept = Checkpoints(checkpoints / run_key(config, features), config.monitoring.checkpoints_kept)
     kept.begin(config.resume)
     job = Job(
         train=config,
@@ -110,7 +110,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
         )
     model, loaded = config.model.build(), load_codec(codec)
-    check_start(config.model, loaded.code_vectors)
+    check_init_from(config.model, loaded.code_vectors)
     pairs = {
         "video.frames": (model.frames_per_clip, clip.frames_per_clip),
         "video.frame_size": (model.video.frame_size, clip.frame_size),

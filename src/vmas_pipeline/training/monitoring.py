@@ -22,10 +22,10 @@ from vmas_pipeline.training.adapters import merged
 from vmas_pipeline.training.checkpoints import BestWeights
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import held_out_batches
-from vmas_pipeline.training.objective import Losses, validation_figures
+from vmas_pipeline.training.objective import Losses, validation_metrics
 from vmas_pipeline.training.optimisation import MovingAverage
-from vmas_pipeline.training.pace import Pace, matmul_rate, slowest_rank
 from vmas_pipeline.training.plan import clip_flop
+from vmas_pipeline.training.throughput import StepTimer, matmul_rate, slowest_rank
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -36,7 +36,7 @@ LOGGED = {"train": "total", "speed": "clips_per_s", "validation": "codebook_0"}
 """Groups of metrics, and one of each that is always there."""
 
 
-class Watch:
+class Monitor:
     """Reports of one rank; all but rank 0 stay silent.
 
     Args:
@@ -63,10 +63,10 @@ class Watch:
         self.device = device
         self.logger = logger
         self.sizes = config.model.build()
-        watch = config.watch
-        held_out = held_out_batches(features, "validation", watch.validation_clips, 16) if rank == 0 else []
+        every = config.monitoring
+        held_out = held_out_batches(features, "validation", every.validation_clips, 16) if rank == 0 else []
         self.held_out = [batch.to(device) for batch in held_out]
-        self.window: list[dict[str, float]] = []  # figures of the steps since the last log
+        self.window: list[dict[str, float]] = []  # metrics of the steps since the last log
         self.validation: dict[str, float] = {}
         self.averaged: VMAs | None = None
         self.logged: dict[str, int] = {}  # by group of metrics, the last step that this run has logged already
@@ -100,44 +100,44 @@ class Watch:
             self.logger.take_over(previous_run, done)
 
     def after_step(
-        self, step: int, losses: Losses, pace: Pace, engine: "DeepSpeedEngine", average: MovingAverage
+        self, step: int, losses: Losses, timer: StepTimer, engine: "DeepSpeedEngine", average: MovingAverage
     ) -> None:
         """Take in a step, and log, validate or sample where one of them is due; all ranks take part."""
         self.step = step
-        watch, last = self.config.watch, step == self.config.steps
-        due = step % watch.log_every == 0 or last
-        slowest = slowest_rank(pace.data_s + pace.alone_s, self.device) if due else None
+        every, last = self.config.monitoring, step == self.config.steps
+        due = step % every.log_every == 0 or last
+        slowest = slowest_rank(timer.data_s + timer.alone_s, self.device) if due else None
         if self.rank != 0:
             return
-        figures = losses.figures()
+        metrics = losses.metrics()
         norm = engine.get_global_grad_norm()
-        times = {"step_s": pace.seconds, "data_wait_s": pace.data_s}
-        self.window.append({**figures, **times} | ({} if norm is None else {"grad_norm": float(norm)}))
+        times = {"step_s": timer.seconds, "data_wait_s": timer.data_s}
+        self.window.append({**metrics, **times} | ({} if norm is None else {"grad_norm": float(norm)}))
         self.bar.update()
         if slowest:
             self._log(step, engine.optimizer.param_groups[0], *slowest)
-        if step % watch.validate_every == 0 or last:
+        if step % every.validate_every == 0 or last:
             self._validate(step, average)
-        if step % watch.sample_every == 0 or last:
+        if step % every.sample_every == 0 or last:
             self._sample(step, average)
 
     def has_enough(self, step: int) -> bool:
         """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
-        watch = self.config.watch
-        if watch.patience is None or step % watch.validate_every:
+        every = self.config.monitoring
+        if every.patience is None or step % every.validate_every:
             return False
-        enough = [self.rank == 0 and step - self.best.step >= watch.patience * watch.validate_every]
+        enough = [self.rank == 0 and step - self.best.step >= every.patience * every.validate_every]
         torch.distributed.broadcast_object_list(enough, src=0)
         if enough[0] and self.rank == 0:
             tqdm.write(f"no validation was better since step {self.best.step}: training ends at step {step}")
         return enough[0]
 
     def finish(self, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]) -> None:
-        """Write the model folder, with the averaged weights, and the last validation's figures."""
+        """Write the model folder, with the averaged weights, and the last validation's metrics."""
         if self.rank != 0:
             return
         if not self.validation and self.held_out:  # all steps were done before this process began
-            self.validation = validation_figures(self._model(average.average), self.held_out)
+            self.validation = validation_metrics(self._model(average.average), self.held_out)
         best = self.config.keep == "best" and self.best.file.exists()
         model = self._model(self.best.weights() if best else average.average)
         provenance = {**provenance, "step": self.best.step if best else self.step}
@@ -172,12 +172,12 @@ class Watch:
     def _validate(self, step: int, average: MovingAverage) -> None:
         if not self.held_out:
             return
-        self.validation = validation_figures(self._model(average.average), self.held_out)
-        self.best.offer(self.validation[self.config.watch.best_by], step, average)
+        self.validation = validation_metrics(self._model(average.average), self.held_out)
+        self.best.offer(self.validation[self.config.monitoring.best_by], step, average)
         self._metrics({"validation": self.validation}, step)
 
     def _sample(self, step: int, average: MovingAverage) -> None:
-        clips = self.config.watch.sample_clips
+        clips = self.config.monitoring.sample_clips
         if not (self.logger and self.held_out and clips):
             return
         generator = Generator(self._model(average.average), self.codec, self.clip, self.config.sampling)
