@@ -22,22 +22,26 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from tqdm import tqdm
 from upath import UPath
 
-from vmas_pipeline.codec.interface import load_codec
+from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, training_batches
 from vmas_pipeline.training.divergence import LossGuard
+from vmas_pipeline.training.export import Exporter
 from vmas_pipeline.training.launcher import die_with_parent
 from vmas_pipeline.training.monitoring import Monitor
 from vmas_pipeline.training.objective import Losses, batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor, make_ready
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.rank_barrier import RankBarrier
+from vmas_pipeline.training.run_log import RunLog
 from vmas_pipeline.training.state import full_weights
 from vmas_pipeline.training.throughput import StepTimer
+from vmas_pipeline.training.validation import Validation
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -139,7 +143,7 @@ def _train(run: Run, barrier: RankBarrier) -> None:
             run.monitor.after_step(step, losses, timer, run.engine, run.average)
             if step % job.train.monitoring.checkpoint_every == 0 or step == job.train.steps:
                 run.checkpoints.save(run.engine, step, run.average, run.progress)
-            if run.monitor.has_enough(step):
+            if run.monitor.validation.has_enough(step):
                 break
 
 
@@ -166,16 +170,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
         done=done,
         clips=ShuffledClips(UPath(job.features), seed=config.seed, dropout=config.objective.condition_dropout),
         guard=LossGuard(config.divergence),
-        monitor=Monitor(
-            config,
-            job.clip,
-            codec,
-            UPath(job.features),
-            RunLogger(job.run_id, job.tracking_uri) if job.run_id and rank == 0 else None,
-            rank,
-            device,
-            BestWeights(job.checkpoints),
-        ),
+        monitor=_monitor(job, model.config, codec, rank, device),
         device=device,
     )
     if done:
@@ -183,6 +178,17 @@ def _prepare(job: Job, device: torch.device) -> Run:
         run.taken, run.previous_run = progress["taken"], progress["run_id"]
         run.guard.load(progress["guard"])
     return run
+
+
+def _monitor(job: Job, sizes: VMAsConfig, codec: AudioCodec, rank: int, device: torch.device) -> Monitor:
+    config = job.train
+    logger = RunLogger(job.run_id, job.tracking_uri) if job.run_id and rank == 0 else None
+    return Monitor(
+        config,
+        RunLog(config, sizes, logger, rank, device),
+        Validation(config.monitoring, UPath(job.features), BestWeights(job.checkpoints), rank, device),
+        Exporter(config, sizes, job.clip, codec, device),
+    )
 
 
 def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":

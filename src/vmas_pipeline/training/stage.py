@@ -1,6 +1,7 @@
 """The training stage: what the pipeline calls."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,37 @@ def prepare(
     )
     job.write(kept.folder / "job.json")
     return kept, kept.folder / "job.json"
+
+
+def plan_lines(
+    config: TrainConfig,
+    clip: ClipSpec,
+    features: Folder,
+    codec: Path,
+    out: Path,
+    checkpoints: Path,
+    run_id: str | None = None,
+) -> Iterator[str]:
+    """What a training takes and the command that starts it, line by line; the arguments are those of `train`.
+
+    The job is written where features and codec are there already.
+
+    Raises:
+        ValueError: as `prepare`; what the training takes is told before.
+    """
+    planned, engine = plan(config), config.engine
+    yield from planned.lines(config)
+    if available := device_bytes(config):
+        planned.check(config, available)
+    if not any(features.glob("train/*.tar")) or not codec.is_dir():
+        yield f"no job is written: {features} or {codec} is not there yet"
+        return
+    _, job = prepare(config, clip, features, codec, out, checkpoints, run_id)
+    yield f"on each of {engine.nodes} machines, which share {job.parent}:"
+    yield (
+        f"  torchrun --nnodes {engine.nodes} --nproc-per-node {engine.processes} --rdzv-backend c10d "
+        f"--rdzv-endpoint HOST:29500 -m vmas_pipeline.training.loop {job}"
+    )
 
 
 def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
