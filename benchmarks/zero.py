@@ -87,7 +87,7 @@ def _plain_step(options: argparse.Namespace) -> Callable[[], None]:
         optimiser.zero_grad()
         output = model(batch.conditions, batch.codes)
         batch_losses(output, batch, ObjectiveConfig()).total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.max_grad_norm)
         optimiser.step()
 
     return step

@@ -12,7 +12,7 @@ from vmas_pipeline.codec.spectral import SpectralCodec
 from vmas_pipeline.features.shards import Sample, write_shard
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, TrainConfig, WatchConfig
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, MonitoringConfig, OptimiserConfig, TrainConfig
 
 CLIP = ClipSpec(duration_s=1.0, frame_rate=8.0, frame_size=16, sample_rate=16_000)
 TOKENS, CARD = 50, 256
@@ -32,7 +32,7 @@ def config_of_a_small_run(**changes) -> TrainConfig:
         "model": ModelConfig(size="vmas_base", overrides=SMALL_MODEL),
         "optimiser": OptimiserConfig(warmup_steps=2),
         "engine": EngineConfig(micro_batch=4),
-        "watch": WatchConfig(
+        "monitoring": MonitoringConfig(
             log_every=2, validate_every=4, validation_clips=4, sample_every=6, sample_clips=1, checkpoint_every=3
         ),
         "sampling": SamplingConfig(top_k=10, guidance=2.0),

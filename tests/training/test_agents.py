@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from vmas_pipeline.training.checkpoints import Checkpoints
-from vmas_pipeline.training.config import EngineConfig, WatchConfig
+from vmas_pipeline.training.config import EngineConfig, MonitoringConfig
 from vmas_pipeline.training.loop import Job
 
 
@@ -55,11 +55,12 @@ def test_killing_one_agent_ends_the_run_with_a_message_and_a_restart_goes_on(
     features, codec, clip, small_config, tmp_path, new_run
 ):
     new_run, client = new_run
-    watch = WatchConfig(log_every=1, checkpoint_every=3, sample_clips=0)
+    monitoring = MonitoringConfig(log_every=1, checkpoint_every=3, sample_clips=0)
     layout = EngineConfig(processes=2, micro_batch=2, timeout_s=20)
     job = Job(
-        train=small_config(steps=1500, watch=watch, engine=layout), clip=clip, features=str(features), codec=codec,
-        model=tmp_path / "model", checkpoints=tmp_path / "run", result=tmp_path / "result.json", run_id=new_run(),
+        train=small_config(steps=1500, monitoring=monitoring, engine=layout), clip=clip, features=str(features),
+        codec=codec, model=tmp_path / "model", checkpoints=tmp_path / "run", result=tmp_path / "result.json",
+        run_id=new_run(),
     )  # fmt: skip
     job.write(tmp_path / "job.json")
     checkpoints = Checkpoints(job.checkpoints, kept=2)

@@ -15,14 +15,14 @@ from vmas_pipeline.training.checkpoints import (
     run_key,
     what_is_damaged,
 )
-from vmas_pipeline.training.config import EngineConfig, TrainConfig, WatchConfig
+from vmas_pipeline.training.config import EngineConfig, MonitoringConfig, TrainConfig
 from vmas_pipeline.training.optimisation import MovingAverage
 
 
 def test_a_run_is_known_by_its_settings_and_its_data(features, small_config, tmp_path):
     config = small_config()
     key = run_key(config, features)
-    assert key == run_key(replace(config, resume=False, watch=WatchConfig()), features)
+    assert key == run_key(replace(config, resume=False, monitoring=MonitoringConfig()), features)
     assert key == run_key(replace(config, engine=replace(config.engine, timeout_s=7200)), features)
     other_layout = EngineConfig(processes=2, zero_stage=3, micro_batch=1, accumulation=2, workers=1)
     assert key == run_key(replace(config, engine=other_layout), features)

@@ -30,7 +30,7 @@ def test_the_paper_trains_as_the_paper_did():
 
 
 def test_deepspeeds_configuration_follows_ours():
-    derived = EngineConfig(zero_stage=2, precision="bf16", micro_batch=6, accumulation=2).deepspeed(clip=1.0)
+    derived = EngineConfig(zero_stage=2, precision="bf16", micro_batch=6, accumulation=2).deepspeed(max_grad_norm=1.0)
     assert derived["train_micro_batch_size_per_gpu"] == 6
     assert derived["gradient_accumulation_steps"] == 2
     assert derived["gradient_clipping"] == 1.0
@@ -39,7 +39,7 @@ def test_deepspeeds_configuration_follows_ours():
 
 
 def test_offloaded_states_are_told_to_deepspeed():
-    derived = EngineConfig(zero_stage=3, offload=True).deepspeed(clip=1.0)
+    derived = EngineConfig(zero_stage=3, offload=True).deepspeed(max_grad_norm=1.0)
     assert derived["zero_optimization"]["offload_optimizer"] == {"device": "cpu", "pin_memory": False}
 
 

@@ -38,7 +38,7 @@ def changed(folder: Path, start: Path) -> set[str]:
 
 def test_adapters_under_zero_change_the_decoders_matrices_alone(trained, features, codec, clip, small_config, tmp_path):
     config = small_config(
-        model=ModelConfig(start=str(trained)),
+        model=ModelConfig(init_from=str(trained)),
         adapters=AdapterConfig(rank=2),
         engine=EngineConfig(processes=2, micro_batch=2, zero_stage=3, precision="bf16", activation_checkpointing="all"),
     )
@@ -53,8 +53,8 @@ def test_adapters_under_zero_change_the_decoders_matrices_alone(trained, feature
 
 def test_frozen_parts_stay_as_they_were_under_zero(trained, features, codec, clip, small_config, tmp_path):
     config = small_config(
-        model=ModelConfig(start=str(trained)),
-        optimiser=OptimiserConfig(warmup_steps=2, part_rates={"video_encoder": 0, "heads": 0}),
+        model=ModelConfig(init_from=str(trained)),
+        optimiser=OptimiserConfig(warmup_steps=2, lr_multipliers={"video_encoder": 0, "heads": 0}),
         objective=ObjectiveConfig(contrastive_weight=0.0),
         engine=EngineConfig(micro_batch=4, zero_stage=3),
     )
@@ -67,7 +67,7 @@ def test_a_model_of_another_codec_is_refused_with_the_way_out(trained, features,
     other = SpectralCodec(SpectralCodecConfig(width=16, blocks=1))
     other.initialise_codebooks(0.1 * torch.randn(2, 1, 16_000))
     other.save(tmp_path / "codec")
-    config = replace(small_config(), model=ModelConfig(start=str(trained)))
+    config = replace(small_config(), model=ModelConfig(init_from=str(trained)))
     with pytest.raises(
         ValueError, match=rf"another codec than these features: set codec\.pretrained to {trained}/codec"
     ):
@@ -75,6 +75,6 @@ def test_a_model_of_another_codec_is_refused_with_the_way_out(trained, features,
 
 
 def test_a_folder_that_is_no_model_is_refused(features, codec, clip, small_config, tmp_path):
-    config = replace(small_config(), model=ModelConfig(start=str(tmp_path)))
+    config = replace(small_config(), model=ModelConfig(init_from=str(tmp_path)))
     with pytest.raises(ValueError, match=r"has no config\.json: it is no model folder"):
         train(config, clip, features, codec, tmp_path / "tuned", tmp_path / "checkpoints")

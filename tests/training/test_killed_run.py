@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.training.config import EngineConfig, TrainConfig, WatchConfig
+from vmas_pipeline.training.config import EngineConfig, MonitoringConfig, TrainConfig
 from vmas_pipeline.training.stage import train
 
 SCRIPT = """
@@ -67,11 +67,13 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     features, codec, clip, small_config, tmp_path, capfd, new_run
 ):
     new_run, client = new_run
-    watch = WatchConfig(log_every=3, validate_every=4, validation_clips=4, sample_every=90, checkpoint_every=3)
-    config = small_config(steps=90, engine=EngineConfig(processes=2, micro_batch=2), watch=watch)
+    monitoring = MonitoringConfig(
+        log_every=3, validate_every=4, validation_clips=4, sample_every=90, checkpoint_every=3
+    )
+    config = small_config(steps=90, engine=EngineConfig(processes=2, micro_batch=2), monitoring=monitoring)
     unbroken, resumed = new_run(), new_run()
-    figures = train(config, clip, features, codec, tmp_path / "unbroken", tmp_path / "one", run_id=unbroken)
-    assert figures["codebook_3"] > 0
+    metrics = train(config, clip, features, codec, tmp_path / "unbroken", tmp_path / "one", run_id=unbroken)
+    assert metrics["codebook_3"] > 0
 
     paths = [features, codec, tmp_path / "resumed", tmp_path / "two"]
     draw = random.Random(0)

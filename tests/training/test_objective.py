@@ -7,7 +7,7 @@ from vmas_pipeline.model.config import vmas_base
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import ObjectiveConfig
 from vmas_pipeline.training.data import held_out_batches
-from vmas_pipeline.training.objective import batch_losses, validation_figures
+from vmas_pipeline.training.objective import batch_losses, validation_metrics
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,13 @@ def test_the_total_is_its_parts_as_weighted(model, batch):
 
 def test_every_codebook_and_the_beats_of_the_first_are_told(model, batch):
     output = model(batch.conditions, batch.codes)
-    figures = batch_losses(output, batch, ObjectiveConfig()).figures()
+    metrics = batch_losses(output, batch, ObjectiveConfig()).metrics()
     for k in range(4):
         expected = torch.nn.functional.cross_entropy(output.logits[:, k].flatten(0, 1), batch.codes[:, k].flatten())
-        assert figures[f"codebook_{k}"] == pytest.approx(expected.item())
+        assert metrics[f"codebook_{k}"] == pytest.approx(expected.item())
     on_beats = batch.beat_weights >= 1
     expected = torch.nn.functional.cross_entropy(output.logits[:, 0][on_beats], batch.codes[:, 0][on_beats])
-    assert figures["beat_frames"] == pytest.approx(expected.item())
+    assert metrics["beat_frames"] == pytest.approx(expected.item())
 
 
 def test_beat_weights_count_only_where_asked_for(model, batch):
@@ -54,7 +54,7 @@ def test_shifts_add_negatives_to_the_contrast(model, batch):
 
 
 def test_an_untrained_model_is_near_chance_and_has_no_gap(model, batch):
-    figures = validation_figures(model, [batch])
-    assert math.log(256) <= figures["codebook_0"] <= math.log(256) + 1  # logits of unit variance cost half a nat
-    assert figures["gap"] == pytest.approx(figures["codebook_0_shuffled"] - figures["codebook_0"])
-    assert abs(figures["gap"]) < 0.2
+    metrics = validation_metrics(model, [batch])
+    assert math.log(256) <= metrics["codebook_0"] <= math.log(256) + 1  # logits of unit variance cost half a nat
+    assert metrics["gap"] == pytest.approx(metrics["codebook_0_shuffled"] - metrics["codebook_0"])
+    assert abs(metrics["gap"]) < 0.2

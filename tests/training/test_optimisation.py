@@ -36,7 +36,7 @@ def test_only_matrices_decay():
 
 def test_each_part_has_its_own_rate_and_a_frozen_one_is_not_stepped():
     model = VMAs(vmas_base())
-    config = OptimiserConfig(learning_rate=1e-3, part_rates={"video_encoder": 0, "music_decoder": 0.1})
+    config = OptimiserConfig(learning_rate=1e-3, lr_multipliers={"video_encoder": 0, "music_decoder": 0.1})
     freeze(model, config)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     rates = {names[id(p)]: group["lr"] for group in parameter_groups(model, config) for p in group["params"]}
@@ -48,13 +48,13 @@ def test_each_part_has_its_own_rate_and_a_frozen_one_is_not_stepped():
 
 
 def test_a_part_cannot_have_a_rate_of_its_own_where_the_rate_is_found():
-    with pytest.raises(ValueError, match=r"part_rates\.video_encoder \(0\.1\) must be 0 or 1: dadapt_adam"):
-        OptimiserConfig(name="dadapt_adam", part_rates={"video_encoder": 0.1})
-    OptimiserConfig(name="dadapt_adam", part_rates={"video_encoder": 0})
+    with pytest.raises(ValueError, match=r"lr_multipliers\.video_encoder \(0\.1\) must be 0 or 1: dadapt_adam"):
+        OptimiserConfig(name="dadapt_adam", lr_multipliers={"video_encoder": 0.1})
+    OptimiserConfig(name="dadapt_adam", lr_multipliers={"video_encoder": 0})
 
 
 def test_the_rate_rises_linearly_and_falls_as_half_a_cosine():
-    config = OptimiserConfig(warmup_steps=10, final_rate=0.1)
+    config = OptimiserConfig(warmup_steps=10, min_lr_ratio=0.1)
     factors = [learning_rate_factor(step, 110, config) for step in (0, 4, 9, 10, 60, 110, 500)]
     assert factors == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.55, 0.1, 0.1])
 

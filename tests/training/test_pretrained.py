@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import ModelConfig
-from vmas_pipeline.training.pretrained import check_start, load_pretrained, read_weights
+from vmas_pipeline.training.pretrained import check_init_from, load_pretrained, read_weights
 from vmas_pipeline.training.stage import train
 
 SMALL = {
@@ -95,7 +95,7 @@ def test_nothing_in_a_file_is_executed(config, tmp_path):
 
 def test_a_missing_file_is_named_with_what_belongs_there(config, tmp_path):
     with pytest.raises(ValueError, match=r"train\.model\.musicgen_weights names .*nowhere\.bin.*state_dict\.bin.*null"):
-        check_start(replace(config, musicgen_weights=tmp_path / "nowhere.bin"), torch.zeros(4, 256, 64))
+        check_init_from(replace(config, musicgen_weights=tmp_path / "nowhere.bin"), torch.zeros(4, 256, 64))
 
 
 def test_a_missing_file_ends_training_before_it_begins(features, codec, clip, small_config, tmp_path):

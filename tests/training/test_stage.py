@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.training.config import EngineConfig, ModelConfig, OptimiserConfig, WatchConfig
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, MonitoringConfig, OptimiserConfig
 from vmas_pipeline.training.launcher import TrainingFailed
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.stage import prepare, train
@@ -44,11 +44,11 @@ def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config,
 
 
 def test_a_run_that_only_gets_worse_ends_early_with_its_best_weights(features, codec, clip, small_config, tmp_path):
-    watch = WatchConfig(validate_every=2, validation_clips=4, patience=3, checkpoint_every=50, sample_clips=0)
+    monitoring = MonitoringConfig(validate_every=2, validation_clips=4, patience=3, checkpoint_every=50, sample_clips=0)
     optimiser = OptimiserConfig(
-        learning_rate=0.3, warmup_steps=0, clip=0.0
+        learning_rate=0.3, warmup_steps=0, max_grad_norm=0.0
     )  # far too high: 4 clips say nothing of others
-    config = small_config(steps=400, watch=watch, optimiser=optimiser, keep="best", ema_decay=0.0)
+    config = small_config(steps=400, monitoring=monitoring, optimiser=optimiser, keep="best", ema_decay=0.0)
     train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
     best = next((tmp_path / "checkpoints").glob("*/best.safetensors"))
     weights, model = load_file(best), load_file(tmp_path / "model" / "model.safetensors")

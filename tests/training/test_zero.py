@@ -131,7 +131,7 @@ def plain(config: TrainConfig, features: Path, codec: Path, optimiser: Optimiser
         loss = sum(parts) / 2
         stepper.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), optimiser.clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), optimiser.max_grad_norm)
         stepper.step()
         schedule.step()
         average.update(model.named_parameters())

@@ -32,24 +32,11 @@ def plan_training(
     model_folder: Path,
     checkpoints_folder: Path,
 ) -> None:
-    from vmas_pipeline.training.plan import device_bytes, plan
-    from vmas_pipeline.training.stage import prepare
+    from vmas_pipeline.training.stage import plan_lines
 
-    engine = config.engine
-    planned = plan(config)
-    print("\n".join(planned.lines(config)))
-    if available := device_bytes(config):
-        planned.check(config, available)
-    if not any(shards_folder.glob("train/*.tar")) or not codec_folder.is_dir():
-        print(f"no job is written: {shards_folder} or {codec_folder} is not there yet")
-        return
     run_id = active_logger().run_id
-    _, job = prepare(config, clip, shards_folder, codec_folder, model_folder, checkpoints_folder, run_id)
-    print(
-        f"on each of {engine.nodes} machines, which share {job.parent}:\n  torchrun --nnodes {engine.nodes} "
-        f"--nproc-per-node {engine.processes} --rdzv-backend c10d --rdzv-endpoint HOST:29500 "
-        f"-m vmas_pipeline.training.loop {job}"
-    )
+    for line in plan_lines(config, clip, shards_folder, codec_folder, model_folder, checkpoints_folder, run_id):
+        print(line)
 
 
 def plan_pipeline() -> Pipeline:

@@ -34,7 +34,7 @@ CONTENTS = "contents.json"
 PROGRESS = "progress.json"
 
 # What may change between a run and its continuation without changing what is learnt.
-_IRRELEVANT = ("resume", "watch", "sampling", "divergence", "keep", "engine")
+_IRRELEVANT = ("resume", "monitoring", "sampling", "divergence", "keep", "engine")
 
 
 def run_key(config: TrainConfig, features: Folder) -> str:

@@ -31,7 +31,7 @@ class ModelConfig:
     """Options that differ from the named size, nested as VMAsConfig is."""
     curves: tuple[str, ...] = ()
     """Of `features.curves.CURVES`: what the model is given beside the frames (not in the paper)."""
-    start: str | None = None
+    init_from: str | None = None
     """A trained model to go on from, models:/vmas@champion or a model folder: it brings its own sizes (`size` and
     `overrides` say nothing then), and features must be made with its codec."""
     encoder_weights: Path | None = None
@@ -40,8 +40,10 @@ class ModelConfig:
     """File of pretrained weights for the music decoder; null starts from random ones."""
 
     def __post_init__(self) -> None:
-        if self.start and (self.encoder_weights or self.musicgen_weights):
-            raise ValueError("train.model.start brings all weights: set encoder_weights and musicgen_weights to null")
+        if self.init_from and (self.encoder_weights or self.musicgen_weights):
+            raise ValueError(
+                "train.model.init_from brings all weights: set encoder_weights and musicgen_weights to null"
+            )
 
     def build(self) -> VMAsConfig:
         """The model's config, with the overrides applied, or that of the model to start from.
@@ -49,8 +51,8 @@ class ModelConfig:
         Raises:
             ValueError: an unknown size or option, or no model to start from; the message names it.
         """
-        if self.start:
-            return model_config(Path(self.start))
+        if self.init_from:
+            return model_config(Path(self.init_from))
         if self.size not in SIZES:
             raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
         sizes = replace(SIZES[self.size](), curves=curve_counts(self.curves))
@@ -108,25 +110,25 @@ class OptimiserConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
     """Of matrices; norms, embeddings, biases and positions have none."""
-    clip: float = Field(default=1.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
     """Bound on the gradient's norm; 0 is none."""
     warmup_steps: int = Field(default=40, ge=0)
-    final_rate: float = Field(default=0.02, ge=0, le=1)
+    min_lr_ratio: float = Field(default=0.02, ge=0, le=1)
     """Where the cosine ends, as a share of its peak."""
 
-    part_rates: dict[Part, float] = field(default_factory=dict)
+    lr_multipliers: dict[Part, float] = field(default_factory=dict)
     """Learning rate of a part of the model, as a multiple of `learning_rate`: 0 freezes it, 0.1 suits a pretrained one;
     1 where nothing is said."""
 
     def __post_init__(self) -> None:
-        for part, rate in self.part_rates.items():
+        for part, rate in self.lr_multipliers.items():
             if rate < 0 or (self.adaptive and rate not in (0, 1)):
                 why = (
                     "must not be negative"
                     if rate < 0
                     else f"must be 0 or 1: {self.name} finds one rate for all weights"
                 )
-                raise ValueError(f"train.optimiser.part_rates.{part} ({rate:g}) {why}")
+                raise ValueError(f"train.optimiser.lr_multipliers.{part} ({rate:g}) {why}")
 
     @property
     def adaptive(self) -> bool:
@@ -187,7 +189,7 @@ class EngineConfig:
         """The model's parameters are not the float32 weights that the optimiser steps."""
         return self.zero_stage == 3 or self.precision == "bf16"
 
-    def deepspeed(self, clip: float) -> dict[str, Any]:
+    def deepspeed(self, max_grad_norm: float) -> dict[str, Any]:
         """DeepSpeed's own configuration."""
         # One group of all weights under stage 3 too: D-Adaptation takes its sums in one step.
         zero: dict[str, Any] = {"stage": self.zero_stage, "sub_group_size": 10**13}
@@ -196,7 +198,7 @@ class EngineConfig:
         return {
             "train_micro_batch_size_per_gpu": self.micro_batch,
             "gradient_accumulation_steps": self.accumulation,
-            "gradient_clipping": clip,
+            "gradient_clipping": max_grad_norm,
             "zero_optimization": zero,
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,  # torch's own AdamW, also where its states are offloaded
@@ -213,7 +215,7 @@ class EngineConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class DivergenceConfig:
-    """What is done about a micro-batch whose loss is no number, or a spike, on the mean of all ranks."""
+    """What is done about a micro-batch whose loss is non-finite, or a spike, on the mean of all ranks."""
 
     policy: Literal["stop", "skip"] = "stop"
     """End the run, or leave the micro-batch out on all ranks and take the next."""
@@ -224,14 +226,14 @@ class DivergenceConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class WatchConfig:
-    """What is looked at during training, and how often; all in optimiser steps."""
+class MonitoringConfig:
+    """What is logged, validated and kept during training, and how often; all in optimiser steps."""
 
     log_every: int = Field(default=10, ge=1)
     validate_every: int = Field(default=100, ge=1)
     validation_clips: int = Field(default=64, ge=2)
     best_by: Literal["beat_frames", "codebook_0"] = "beat_frames"
-    """Validation figure, in nats, by which the best weights are known."""
+    """Validation metric, in nats, by which the best weights are known."""
     patience: int | None = Field(default=None, ge=1)
     """Validations without a better one after which the run ends; null trains all steps."""
     sample_every: int = Field(default=200, ge=1)
@@ -251,7 +253,7 @@ class TrainConfig:
     optimiser: OptimiserConfig = OptimiserConfig()
     engine: EngineConfig = EngineConfig()
     divergence: DivergenceConfig = DivergenceConfig()
-    watch: WatchConfig = WatchConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
     sampling: SamplingConfig = SamplingConfig()
     """How the trained model draws tokens unless told otherwise."""
     steps: int = Field(default=400, ge=1)

@@ -1,4 +1,4 @@
-"""What happens where a loss is no number, or far above those of before."""
+"""What happens where a loss is non-finite, or far above those of before."""
 
 import math
 import statistics

@@ -22,22 +22,26 @@ from torch.distributed.elastic.multiprocessing.errors import record
 from tqdm import tqdm
 from upath import UPath
 
-from vmas_pipeline.codec.interface import load_codec
+from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.data import Batch, Positions, ShuffledClips, TrainingBatch, training_batches
 from vmas_pipeline.training.divergence import LossGuard
+from vmas_pipeline.training.export import Exporter
 from vmas_pipeline.training.launcher import die_with_parent
+from vmas_pipeline.training.monitoring import Monitor
 from vmas_pipeline.training.objective import Losses, batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor, make_ready
-from vmas_pipeline.training.pace import Pace
 from vmas_pipeline.training.pretrained import load_pretrained
-from vmas_pipeline.training.roll_call import RollCall
+from vmas_pipeline.training.rank_barrier import RankBarrier
+from vmas_pipeline.training.run_log import RunLog
 from vmas_pipeline.training.state import full_weights
-from vmas_pipeline.training.watch import Watch
+from vmas_pipeline.training.throughput import StepTimer
+from vmas_pipeline.training.validation import Validation
 
 if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
@@ -58,7 +62,7 @@ class Job:
     checkpoints: Path
     """Folder of this run's checkpoints."""
     result: Path
-    """Where the figures of the finished run go, as JSON."""
+    """Where the metrics of the finished run go, as JSON."""
     run_id: str | None = None
     """The MLflow run to write to; None writes to none."""
     tracking_uri: str | None = None
@@ -86,7 +90,7 @@ class Run:
     """Optimiser steps done before this process began."""
     clips: ShuffledClips
     guard: LossGuard
-    watch: Watch
+    monitor: Monitor
     device: torch.device
     previous_run: str | None = None
     """The MLflow run that wrote the checkpoint from which this one goes on."""
@@ -109,11 +113,11 @@ def train_rank(job: Job) -> None:
             f"{started} ranks were started for a job of {job.train.engine.ranks}: start as many, or set "
             "train.engine.processes and train.engine.nodes and write the job anew"
         )
-    roll_call = RollCall(job.train.engine.timeout_s)
+    barrier = RankBarrier(job.train.engine.timeout_s)
     run = _prepare(job, device)
-    with run.watch.open(run.done, run.previous_run):
-        _train(run, roll_call)
-        run.watch.finish(run.average, job.model, job.result, _provenance(job))
+    with run.monitor.open(run.done, run.previous_run):
+        _train(run, barrier)
+        run.monitor.finish(run.average, job.model, job.result, _provenance(job))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
@@ -128,18 +132,18 @@ def join_ranks(device: torch.device, patience_s: float) -> None:
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience_s))
 
 
-def _train(run: Run, roll_call: RollCall) -> None:
+def _train(run: Run, barrier: RankBarrier) -> None:
     """All steps that are left."""
     job, batches = run.job, _batches(run)
     for step in range(run.done + 1, job.train.steps + 1):
-        with roll_call.step(step):
-            losses, pace = _optimiser_step(run, batches, step)
+        with barrier.step(step):
+            losses, timer = _optimiser_step(run, batches, step)
             if step % job.train.ema_every == 0:
                 run.average.update(full_weights(run.engine, job.train.engine.sharded))
-            run.watch.after_step(step, losses, pace, run.engine, run.average)
-            if step % job.train.watch.checkpoint_every == 0 or step == job.train.steps:
+            run.monitor.after_step(step, losses, timer, run.engine, run.average)
+            if step % job.train.monitoring.checkpoint_every == 0 or step == job.train.steps:
                 run.checkpoints.save(run.engine, step, run.average, run.progress)
-            if run.watch.has_enough(step):
+            if run.monitor.validation.has_enough(step):
                 break
 
 
@@ -149,7 +153,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
     codec = load_codec(job.codec)
     torch.manual_seed(config.seed)
     model = VMAs(config.model.build(), codec.code_vectors)
-    checkpoints = Checkpoints(job.checkpoints, config.watch.checkpoints_kept)
+    checkpoints = Checkpoints(job.checkpoints, config.monitoring.checkpoints_kept)
     done = checkpoints.last_whole() or 0
     if not done and (started_from := load_pretrained(model, config.model)) and rank == 0:
         tqdm.write("\n".join(started_from))
@@ -166,16 +170,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
         done=done,
         clips=ShuffledClips(UPath(job.features), seed=config.seed),
         guard=LossGuard(config.divergence),
-        watch=Watch(
-            config,
-            job.clip,
-            codec,
-            UPath(job.features),
-            RunLogger(job.run_id, job.tracking_uri) if job.run_id and rank == 0 else None,
-            rank,
-            device,
-            BestWeights(job.checkpoints),
-        ),
+        monitor=_monitor(job, model.config, codec, rank, device),
         device=device,
     )
     if done:
@@ -183,6 +178,17 @@ def _prepare(job: Job, device: torch.device) -> Run:
         run.taken, run.previous_run = progress["taken"], progress["run_id"]
         run.guard.load(progress["guard"])
     return run
+
+
+def _monitor(job: Job, sizes: VMAsConfig, codec: AudioCodec, rank: int, device: torch.device) -> Monitor:
+    config = job.train
+    logger = RunLogger(job.run_id, job.tracking_uri) if job.run_id and rank == 0 else None
+    return Monitor(
+        config,
+        RunLog(config, sizes, logger, rank, device),
+        Validation(config, UPath(job.features), BestWeights(job.checkpoints), rank, device),
+        Exporter(config, sizes, job.clip, codec, device),
+    )
 
 
 def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
@@ -200,7 +206,7 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
         model=model,
         optimizer=optimiser,
         lr_scheduler=schedule,
-        config=config.engine.deepspeed(config.optimiser.clip),
+        config=config.engine.deepspeed(config.optimiser.max_grad_norm),
     )
     if config.engine.compile:
         engine.compile()
@@ -215,24 +221,24 @@ def _batches(run: Run) -> Iterator[Batch]:
     return training_batches(run.clips, positions, stack, engine.workers)
 
 
-def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, Pace]:
+def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, StepTimer]:
     """All micro-batches of one optimiser step; returns the last one's losses and the seconds that it took."""
-    config, stepped, pace = run.job.train, 0, Pace(run.device)
+    config, stepped, timer = run.job.train, 0, StepTimer(run.device)
     torch.manual_seed(_seed(config.seed, step, torch.distributed.get_rank()))
     run.engine.train()
     while stepped < config.engine.accumulation:
-        with pace.waiting():
+        with timer.waiting():
             batch = next(batches).to(run.device)
         run.taken += config.engine.micro_batch * config.engine.ranks
-        with pace.alone():
+        with timer.alone():
             output = run.engine(batch.conditions, batch.codes)
             losses = batch_losses(output, batch, config.objective)
         if run.guard.accepts(losses.total, step):
             run.engine.backward(losses.total)
             run.engine.step()
             stepped += 1
-    pace.end()
-    return losses, pace
+    timer.end()
+    return losses, timer
 
 
 def _seed(*numbers: int) -> int:

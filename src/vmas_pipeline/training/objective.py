@@ -1,4 +1,4 @@
-"""The training objective: losses of a batch, and the figures by which a run is watched."""
+"""The training objective: losses of a batch, and the metrics by which a run is monitored."""
 
 # B batch, K codebooks, T token frames, V codes of a codebook
 
@@ -26,7 +26,7 @@ class Losses:
     codebooks: Tensor  # [K], plain cross-entropy of each codebook, nats
     beat_frames: Tensor  # of the first codebook on the frames of full weight alone
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Names and numbers."""
         values = {name: value.detach() for name, value in vars(self).items()}
         codebooks = values.pop("codebooks")
@@ -46,7 +46,7 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
     losses = code_losses(output.logits, batch.codes)  # [B, K, T]
     autoregressive = weighted_mean(losses, weights, config.codebook_weights)
     contrastive = _contrast(output, config.contrastive_shifts)
-    codebooks, beats = watched_losses(losses.detach(), batch)
+    codebooks, beats = monitored_losses(losses.detach(), batch)
     return Losses(
         total=autoregressive + config.contrastive_weight * contrastive,
         autoregressive=autoregressive,
@@ -65,7 +65,7 @@ def _contrast(output: VMAsOutput, shifts: Sequence[int]) -> Tensor:
     return stepwise_contrastive_loss(gather(output.video_steps), gather(music), output.temperature, shifts)
 
 
-def watched_losses(losses: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def monitored_losses(losses: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """Plain cross-entropy of each codebook, and of the first on the frames of full beat weight.
 
     The mean over all codebooks hides whether the video is used: the residual codebooks are mostly noise.
@@ -83,7 +83,7 @@ def watched_losses(losses: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
+def validation_metrics(model: VMAs, batches: list[Batch]) -> dict[str, float]:
     """Losses on held-out clips with their own video, with another clip's, and the difference.
 
     Args:
@@ -99,7 +99,7 @@ def validation_figures(model: VMAs, batches: list[Batch]) -> dict[str, float]:
     for batch in batches:
         context = model.encode(batch.conditions)
         for found, seen in ((own, context), (shuffled, context.shuffled())):
-            codebooks, beats = watched_losses(code_losses(model.music_decoder(batch.codes, seen), batch.codes), batch)
+            codebooks, beats = monitored_losses(code_losses(model.music_decoder(batch.codes, seen), batch.codes), batch)
             found.append(torch.cat([codebooks, beats[None]]))
     (*codebooks_own, beats_own), (*codebooks_shuffled, beats_shuffled) = (
         torch.stack(found).mean(0).tolist() for found in (own, shuffled)

@@ -25,7 +25,7 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trained(model):
         plain = parameter.dim() < 2 or "pos_embed" in name or name.endswith(".knots") or id(parameter) in undecayed
-        rate = config.part_rates.get(part_of(name), 1.0)
+        rate = config.lr_multipliers.get(part_of(name), 1.0)
         groups.setdefault((rate, 0.0 if plain else config.weight_decay), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": decay, "lr": config.learning_rate * rate}
@@ -44,7 +44,7 @@ def make_ready(model: VMAs, config: TrainConfig) -> None:
 def freeze(model: nn.Module, config: OptimiserConfig) -> None:
     """Freeze the parts whose learning rate is 0."""
     for name, parameter in model.named_parameters():
-        if config.part_rates.get(part_of(name)) == 0:
+        if config.lr_multipliers.get(part_of(name)) == 0:
             parameter.requires_grad_(False)
 
 
@@ -87,7 +87,7 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = F
 
 
 def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Linear warm-up to 1, then half a cosine down to `final_rate`.
+    """Linear warm-up to 1, then half a cosine down to `min_lr_ratio`.
 
     Args:
         step: optimiser steps done, from 0.
@@ -97,7 +97,7 @@ def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> floa
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     progress = min(1.0, (step - config.warmup_steps) / max(1, steps - config.warmup_steps))
-    return config.final_rate + (1 - config.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+    return config.min_lr_ratio + (1 - config.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 class MovingAverage:

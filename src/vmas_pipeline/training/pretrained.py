@@ -28,10 +28,10 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
     Raises:
         ValueError: a file that is missing, unreadable, or of another model.
     """
-    if config.start:
-        file = Path(config.start) / "model.safetensors"
+    if config.init_from:
+        file = Path(config.init_from) / "model.safetensors"
         model.load_state_dict(read_weights(file))
-        return [f"training goes on from the model in {config.start}"]
+        return [f"training goes on from the model in {config.init_from}"]
     told = []
     for part, path, load in (
         ("video encoder", config.encoder_weights, model.video_encoder.load_published),
@@ -45,20 +45,21 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
     return told
 
 
-def check_start(config: ModelConfig, code_vectors: Tensor) -> None:
+def check_init_from(config: ModelConfig, code_vectors: Tensor) -> None:
     """Raise a ValueError, before any process starts, where what the config names is missing or speaks another codec.
 
     Args:
         config: what to start from.
         code_vectors: of the codec that the features were made with.
     """
-    if config.start:
-        with safe_open(Path(config.start) / "model.safetensors", "pt") as file:
+    if config.init_from:
+        with safe_open(Path(config.init_from) / "model.safetensors", "pt") as file:
             own = file.get_tensor("code_vectors")
         if own.shape != code_vectors.shape or not torch.equal(own, code_vectors):
             raise ValueError(
-                f"train.model.start: the model in {config.start} was trained with another codec than these features: "
-                f"set codec.pretrained to {config.start}/codec and run the pipelines codec and features again"
+                f"train.model.init_from: the model in {config.init_from} was trained with another codec than these "
+                f"features: set codec.pretrained to {config.init_from}/codec and run the pipelines codec and "
+                "features again"
             )
     for setting, path, source in (
         (

@@ -1,6 +1,7 @@
 """The training stage: what the pipeline calls."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.launcher import launch
 from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.plan import device_bytes, plan
-from vmas_pipeline.training.pretrained import check_start
+from vmas_pipeline.training.pretrained import check_init_from
 
 
 def train(
@@ -42,7 +43,7 @@ def train(
         run_id: the MLflow run to write to.
 
     Returns:
-        Validation figures of the finished model (`objective.validation_figures`).
+        Validation metrics of the finished model (`objective.validation_metrics`).
 
     Raises:
         ValueError: settings that do not fit each other or the data.
@@ -55,9 +56,9 @@ def train(
         )
     kept, job = prepare(config, clip, features, codec, out, checkpoints, run_id)
     launch(job, config.engine)
-    figures = json.loads(Job.read(job).result.read_text())
+    metrics = json.loads(Job.read(job).result.read_text())
     kept.finish()
-    return figures
+    return metrics
 
 
 def prepare(
@@ -74,13 +75,13 @@ def prepare(
     Returns:
         The run's checkpoints, and the file of the job, which lies beside them.
     """
-    if config.model.start:  # an address in the registry becomes the folder behind it
-        config = replace(config, model=replace(config.model, start=str(model_folder(config.model.start))))
+    if config.model.init_from:  # an address in the registry becomes the folder behind it
+        config = replace(config, model=replace(config.model, init_from=str(model_folder(config.model.init_from))))
     _check(config, clip, codec)
     read_index(features / "train")
     if available := device_bytes(config):
         plan(config).check(config, available)
-    kept = Checkpoints(checkpoints / run_key(config, features), config.watch.checkpoints_kept)
+    kept = Checkpoints(checkpoints / run_key(config, features), config.monitoring.checkpoints_kept)
     kept.begin(config.resume)
     job = Job(
         train=config,
@@ -98,6 +99,37 @@ def prepare(
     return kept, kept.folder / "job.json"
 
 
+def plan_lines(
+    config: TrainConfig,
+    clip: ClipSpec,
+    features: Folder,
+    codec: Path,
+    out: Path,
+    checkpoints: Path,
+    run_id: str | None = None,
+) -> Iterator[str]:
+    """What a training takes and the command that starts it, line by line; the arguments are those of `train`.
+
+    The job is written where features and codec are there already.
+
+    Raises:
+        ValueError: as `prepare`; what the training takes is told before.
+    """
+    planned, engine = plan(config), config.engine
+    yield from planned.lines(config)
+    if available := device_bytes(config):
+        planned.check(config, available)
+    if not any(features.glob("train/*.tar")) or not codec.is_dir():
+        yield f"no job is written: {features} or {codec} is not there yet"
+        return
+    _, job = prepare(config, clip, features, codec, out, checkpoints, run_id)
+    yield f"on each of {engine.nodes} machines, which share {job.parent}:"
+    yield (
+        f"  torchrun --nnodes {engine.nodes} --nproc-per-node {engine.processes} --rdzv-backend c10d "
+        f"--rdzv-endpoint HOST:29500 -m vmas_pipeline.training.loop {job}"
+    )
+
+
 def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
     """Refuse a model that does not fit the clips or the codec, before any process starts."""
     from vmas_pipeline.codec.interface import load_codec
@@ -109,7 +141,7 @@ def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
         )
     model, loaded = config.model.build(), load_codec(codec)
-    check_start(config.model, loaded.code_vectors)
+    check_init_from(config.model, loaded.code_vectors)
     pairs = {
         "video.frames": (model.frames_per_clip, clip.frames_per_clip),
         "video.frame_size": (model.video.frame_size, clip.frame_size),

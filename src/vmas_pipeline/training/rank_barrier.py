@@ -15,7 +15,7 @@ class RankMissing(RuntimeError):
     """A rank is gone or too slow; the message names it."""
 
 
-class RollCall:
+class RankBarrier:
     """All ranks of a run meet before each step; made by all ranks at once.
 
     A collective operation that waits in vain says only that it waited, and with NCCL not even that: so the ranks meet
@@ -36,15 +36,15 @@ class RollCall:
         Raises:
             RankMissing: on rank 0 it names the ranks.
         """
-        self._call(step, self.patience_s)
+        self._meet(step, self.patience_s)
         try:
             yield
         except RuntimeError as error:
             if isinstance(error, dist.DistError) or "gloo" in str(error):
-                self._call(step, min(self.patience_s, AFTER_A_FAILURE_S))
+                self._meet(step, min(self.patience_s, AFTER_A_FAILURE_S))
             raise
 
-    def _call(self, step: int, seconds: float) -> None:
+    def _meet(self, step: int, seconds: float) -> None:
         try:
             dist.monitored_barrier(self.group, timedelta(seconds=seconds), wait_all_ranks=True)
         except RuntimeError as error:

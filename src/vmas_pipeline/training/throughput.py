@@ -11,7 +11,7 @@ MATRIX = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the matrices whose product tells what a device can do."""
 
 
-class Pace:
+class StepTimer:
     """Seconds of one optimiser step on this rank."""
 
     def __init__(self, device: torch.device) -> None:

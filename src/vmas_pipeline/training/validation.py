@@ -1,0 +1,54 @@
+"""Validation during a run: metrics on held-out clips, the best weights, and whether training has gone on for long."""
+
+import torch
+from tqdm import tqdm
+
+from vmas_pipeline.features.shards import Folder
+from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.training.checkpoints import BestWeights
+from vmas_pipeline.training.config import TrainConfig
+from vmas_pipeline.training.data import held_out_batches
+from vmas_pipeline.training.objective import validation_metrics
+from vmas_pipeline.training.optimisation import MovingAverage
+
+
+class Validation:
+    """Held-out clips and what was measured on them; rank 0's, the others hold none.
+
+    Args:
+        config: how many clips, how often, what is best; and the model, whose sizes the clips are given in.
+        features: folder of the shards.
+        best: takes the weights of the best validation.
+        rank: this process.
+        device: where the clips lie.
+    """
+
+    def __init__(self, config: TrainConfig, features: Folder, best: BestWeights, rank: int, device: torch.device):
+        self.config, self.best, self.rank = config.monitoring, best, rank
+        self.batches = []
+        if rank == 0:
+            clips = config.monitoring.validation_clips
+            held_out = held_out_batches(features, "validation", clips, 16, config.model.build())
+            self.batches = [batch.to(device) for batch in held_out]
+        self.metrics: dict[str, float] = {}
+
+    def measure(self, model: VMAs) -> dict[str, float]:
+        """The metrics of a model (`objective.validation_metrics`), which are kept; none without clips."""
+        self.metrics = validation_metrics(model, self.batches) if self.batches else {}
+        return self.metrics
+
+    def keep_best(self, step: int, average: MovingAverage) -> None:
+        """Keep the averaged weights if what was just measured of them is the best so far."""
+        if self.metrics:
+            self.best.offer(self.metrics[self.config.best_by], step, average)
+
+    def has_enough(self, step: int) -> bool:
+        """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
+        if self.config.patience is None or step % self.config.validate_every:
+            return False
+        patience = self.config.patience * self.config.validate_every
+        enough = [self.rank == 0 and step - self.best.step >= patience]
+        torch.distributed.broadcast_object_list(enough, src=0)
+        if enough[0] and self.rank == 0:
+            tqdm.write(f"no validation was better since step {self.best.step}: training ends at step {step}")
+        return enough[0]
