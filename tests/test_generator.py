@@ -192,3 +192,30 @@ def test_weights_of_8_bits_are_for_the_cpu(tmp_path: Path) -> None:
     assert Generator.load(tmp_path / "model", int8=True).int8 is not None
     with pytest.raises(ValueError, match="int8 weights are for the CPU, not for device cuda"):
         Generator.load(tmp_path / "model", device="cuda", int8=True)
+
+
+def test_a_network_in_bfloat16_makes_finite_music_by_logits_near_those_of_float32(tmp_path: Path) -> None:
+    tiny_generator().save(tmp_path / "model")
+    exact, half = (Generator.load(tmp_path / "model", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
+    frames = np.random.default_rng(0).integers(0, 255, (1, 48, 32, 32, 3), np.uint8)
+    codes = torch.randint(256, (1, 4, 50), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        near, far = (made.model(made.conditions(frames), codes).logits.float() for made in (half, exact))
+    music = half.generate_from_frames(frames, seeds=[0])
+    assert half.model.music_decoder.norm.weight.dtype == torch.bfloat16
+    assert half.codec.code_vectors.dtype == torch.float32
+    assert 0 < (near - far).norm() / far.norm() < 0.03
+    assert np.isfinite(music).all() and music.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "fp16"}, r"dtype \(fp16\) must be one of fp32, bf16"),
+        ({"dtype": "bf16", "int8": True}, "int8 weights are rounded from fp32: leave out dtype bf16"),
+    ],
+)
+def test_a_precision_that_the_network_has_not_is_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    tiny_generator().save(tmp_path / "model")
+    with pytest.raises(ValueError, match=message):
+        Generator.load(tmp_path / "model", device="cpu", **options)

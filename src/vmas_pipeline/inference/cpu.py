@@ -73,10 +73,10 @@ class CompiledStepDecoder(StepDecoder):
     def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int, int8: PackedDecoder | None = None):
         super().__init__(decoder, context, steps)
         self.packed = int8 or pack(decoder, int8=False)
-        shape = (self.rows, self.heads, decoder.width // self.heads, steps)
+        shape = (self.rows, self.heads, steps, decoder.width // self.heads)
         self.caches = [(np.zeros(shape, np.float32), np.zeros(shape, np.float32)) for _ in decoder.stack]
-        self.contexts = [(_steps_innermost(k), _steps_innermost(v)) for k, v in context.keys_values]
-        unbiased = np.zeros((steps, self.heads, self.contexts[0][0].shape[-1]), np.float32)
+        self.contexts = [(k.contiguous().numpy(), v.contiguous().numpy()) for k, v in context.keys_values]
+        unbiased = np.zeros((steps, self.heads, self.contexts[0][0].shape[2]), np.float32)
         self.biases = [
             unbiased if table is None else table.transpose(0, 1).contiguous().numpy() for table in context.biases
         ]  # for each layer [S, h, C]
@@ -94,7 +94,7 @@ class CompiledStepDecoder(StepDecoder):
         logits = self.decoder.run(codes, self.context, begun)[:, :, -1]
         for cache, given in zip(self.caches, begun, strict=True):
             for memory, part in zip(cache, given.memory, strict=True):
-                memory[..., : self.done] = part.transpose(-1, -2)
+                memory[:, :, : self.done] = part
         return logits
 
     def _transform(self, x: Tensor) -> Tensor:
@@ -115,8 +115,3 @@ class CompiledStepDecoder(StepDecoder):
             decoder_layer(x[rows], layer.norms, layer.weights, layer.scales, *memory, bias[self.done], self.done)
         for out, (weight, scales) in zip(logits, self.packed.heads, strict=True):
             out[rows] = decoder_head(x[rows], self.packed.norm, weight, scales)
-
-
-def _steps_innermost(x: Tensor) -> np.ndarray:
-    """[R, h, C, d] -> [R, h, d, C]."""
-    return x.transpose(-1, -2).contiguous().numpy()

@@ -1,7 +1,8 @@
 """The decoder's step for a CPU, compiled by numba: one pass over the weights, nothing between the parts of a layer.
 
-Rows never meet: each is reckoned alone and in the same order whatever its batch, so that a clip's numbers do not depend
-on it. A weight is float32, or int8 with a scale for each of its rows; scales of one leave float32 as it is.
+Rows share what is loaded and never meet in a sum: each is reckoned in the same order whatever its batch, by the same
+loop, so that a clip's numbers do not depend on it. A weight is float32, or int8 with a scale for each of its rows;
+scales of one leave float32 as it is.
 """
 
 # R rows, K inputs, N outputs, D width, h heads, d = D / h, S steps, C context steps
@@ -25,16 +26,40 @@ EPSILON = np.float32(1e-5)
 
 @njit(fastmath=FAST, nogil=True)
 def product(x: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """[R, K] times the transpose of a weight [N, K], each output times its scale [N] -> [R, N]."""
-    rows, inputs = x.shape
-    out = np.empty((rows, len(weight)), np.float32)
-    for n in range(len(weight)):
-        for row in range(rows):
-            total = np.float32(0)
-            for k in range(inputs):
-                total += x[row, k] * weight[n, k]
-            out[row, n] = total * scale[n]
+    """[R, K] times the transpose of a weight [N, K], each output times its scale [N] -> [R, N].
+
+    In tiles of two rows and four outputs: what is loaded once serves eight sums. Where rows or outputs end within a
+    tile the last one stands in for those beyond it, so that every number comes out of the same loop.
+    """
+    rows, outputs = len(x), len(weight)
+    out = np.empty((rows, outputs), np.float32)
+    for n in range(0, outputs, 4):
+        n1, n2, n3 = min(n + 1, outputs - 1), min(n + 2, outputs - 1), min(n + 3, outputs - 1)
+        for row in range(0, rows, 2):
+            other = min(row + 1, rows - 1)
+            sums = tile(x[row], x[other], weight[n], weight[n1], weight[n2], weight[n3])
+            out[row, n], out[row, n1], out[row, n2], out[row, n3] = sums[:4]
+            out[other, n], out[other, n1], out[other, n2], out[other, n3] = sums[4:]
+    out *= scale
     return out
+
+
+@njit(fastmath=FAST, nogil=True, inline="always")
+def tile(
+    x: np.ndarray, y: np.ndarray, w0: np.ndarray, w1: np.ndarray, w2: np.ndarray, w3: np.ndarray
+) -> tuple[np.float32, ...]:
+    """Products of x [K], then of y [K], with four rows of a weight [K] each."""
+    x0 = x1 = x2 = x3 = y0 = y1 = y2 = y3 = np.float32(0)
+    for k in range(len(x)):
+        x0 += x[k] * w0[k]
+        x1 += x[k] * w1[k]
+        x2 += x[k] * w2[k]
+        x3 += x[k] * w3[k]
+        y0 += y[k] * w0[k]
+        y1 += y[k] * w1[k]
+        y2 += y[k] * w2[k]
+        y3 += y[k] * w3[k]
+    return x0, x1, x2, x3, y0, y1, y2, y3
 
 
 @njit(fastmath=FAST, nogil=True)
@@ -61,31 +86,31 @@ def attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray, steps: int, bias
 
     Args:
         q: [R, >= D], of which the first D are read.
-        keys, values: [R, h, d, S], steps innermost.
+        keys, values: [R, h, S, d].
         steps: how many of S.
         bias: [h, steps], added to the scores.
 
     Returns:
         [R, D].
     """
-    rows, heads, width, _ = keys.shape
-    out = np.empty((rows, heads * width), np.float32)
+    rows, heads, _, width = keys.shape
+    out = np.zeros((rows, heads * width), np.float32)
     shrink = np.float32(1 / math.sqrt(width))
     weights = np.empty(steps, np.float32)
     for row in range(rows):
         for head in range(heads):
-            weights[:] = bias[head]
-            for i in range(width):
-                part = q[row, head * width + i] * shrink
-                for s in range(steps):
-                    weights[s] += part * keys[row, head, i, s]
+            part = slice(head * width, (head + 1) * width)
+            query, mean = q[row, part] * shrink, out[row, part]
+            for s in range(steps):
+                score = np.float32(0)
+                for i in range(width):
+                    score += query[i] * keys[row, head, s, i]
+                weights[s] = score + bias[head, s]
             weights[:] = np.exp(weights - weights.max())
-            total = weights.sum()
-            for i in range(width):
-                mean = np.float32(0)
-                for s in range(steps):
-                    mean += weights[s] * values[row, head, i, s]
-                out[row, head * width + i] = mean / total
+            weights /= weights.sum()
+            for s in range(steps):
+                for i in range(width):
+                    mean[i] += weights[s] * values[row, head, s, i]
     return out
 
 
@@ -108,21 +133,21 @@ def layer(
         norms: float32 [6, D], weight and bias of the norms before self-attention, cross-attention and MLP.
         weights: six matrices: qkv and out of self-attention, q and out of cross-attention, both of the MLP.
         scales: of each.
-        keys, values: [R, h, d, S], those of this layer's steps so far; this step's are written there.
-        context_keys, context_values: [R, h, d, C].
+        keys, values: [R, h, S, d], those of this layer's steps so far; this step's are written there.
+        context_keys, context_values: [R, h, C, d].
         bias: [h, C], on cross-attention.
         step: the step's number, from 0.
     """
-    heads, width = keys.shape[1], keys.shape[2]
+    heads, width = keys.shape[1], keys.shape[3]
     qkv = product(layer_norm(x, norms[0], norms[1]), weights[0], scales[0])
     for row in range(len(x)):
         for head in range(heads):
-            for i in range(width):
-                keys[row, head, i, step] = qkv[row, (heads + head) * width + i]
-                values[row, head, i, step] = qkv[row, (2 * heads + head) * width + i]
+            key, value = (heads + head) * width, (2 * heads + head) * width
+            keys[row, head, step] = qkv[row, key : key + width]
+            values[row, head, step] = qkv[row, value : value + width]
     x += product(attend(qkv, keys, values, step + 1, np.zeros((heads, step + 1), np.float32)), weights[1], scales[1])
     q = product(layer_norm(x, norms[2], norms[3]), weights[2], scales[2])
-    x += product(attend(q, context_keys, context_values, context_keys.shape[3], bias), weights[3], scales[3])
+    x += product(attend(q, context_keys, context_values, context_keys.shape[2], bias), weights[3], scales[3])
     hidden = product(layer_norm(x, norms[4], norms[5]), weights[4], scales[4])
     gelu(hidden)
     x += product(hidden, weights[5], scales[5])
