@@ -1,6 +1,6 @@
 """Settings of a training run; `parameters_train.yml` fills them."""
 
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,10 +9,13 @@ from pydantic.dataclasses import dataclass
 
 from vmas_pipeline.generator import model_config
 from vmas_pipeline.inference import SamplingConfig
+from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
 
 if TYPE_CHECKING:
     import torch
+
+    from vmas_pipeline.codec.interface import AudioCodec
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -27,7 +30,7 @@ class ModelConfig:
     size: str = "vmas_base"
     """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
-    """Options that differ from the named size, nested as VMAsConfig is."""
+    """Options that differ from the named size, nested as VMAsConfig is. What clips and codec decide is derived."""
     init_from: str | None = None
     """A trained model to go on from, models:/vmas@champion or a model folder: it brings its own sizes (`size` and
     `overrides` say nothing then), and features must be made with its codec."""
@@ -53,6 +56,47 @@ class ModelConfig:
         if self.size not in SIZES:
             raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
         return with_overrides(SIZES[self.size](), self.overrides, "train.model.overrides")
+
+    def fitted(self, clip: ClipSpec, codec: "AudioCodec") -> "ModelConfig":
+        """This model for clips and a codec: sizes that these decide become overrides.
+
+        Raises:
+            ValueError: the model to start from, or an override, has another size; the message names it.
+        """
+        model = self.build()
+        derived: dict[str, Any] = {
+            "video": {"frames": clip.frames_per_clip // model.frame_stride, "frame_size": clip.frame_size},
+            "decoder": {"codebooks": codec.codebooks, "card": codec.card},
+            "frame_rate": clip.frame_rate,
+            "token_rate": codec.frame_rate,
+            "code_width": codec.code_vectors.shape[-1],
+        }
+        if clip.frames_per_clip % model.frame_stride:
+            raise ValueError(
+                f"clips have {clip.frames_per_clip} frames, no multiple of the model's frame_stride "
+                f"({model.frame_stride}): set train.model.overrides.frame_stride or the clip's settings"
+            )
+        stated = _leaves(model.to_dict() if self.init_from else self.overrides)
+        for name, theirs in _leaves(derived).items():
+            if (ours := stated.get(name, theirs)) != theirs:
+                way = "take clips and codec of that model" if self.init_from else f"drop train.model.overrides.{name}"
+                raise ValueError(f"the model's {name} is {ours}, but clips and codec have {theirs}: {way}")
+        return self if self.init_from else replace(self, overrides=_joined(self.overrides, derived))
+
+
+def _leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested values by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _leaves(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+    return found
+
+
+def _joined(overrides: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
+    """Overrides and derived sizes, which are two deep."""
+    return overrides | {
+        key: {**overrides.get(key, {}), **value} if isinstance(value, dict) else value for key, value in derived.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
