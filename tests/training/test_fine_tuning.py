@@ -74,6 +74,12 @@ def test_a_model_of_another_codec_is_refused_with_the_way_out(trained, features,
         train(config, clip, features, tmp_path / "codec", tmp_path / "tuned", tmp_path / "checkpoints")
 
 
+def test_a_model_for_other_clips_is_refused(trained, features, codec, clip, small_config, tmp_path):
+    config = replace(small_config(), model=ModelConfig(init_from=str(trained)))
+    with pytest.raises(ValueError, match=r"video\.frame_size is 16, but clips and codec have 32: take clips and codec"):
+        train(config, replace(clip, frame_size=32), features, codec, tmp_path / "tuned", tmp_path / "checkpoints")
+
+
 def test_a_folder_that_is_no_model_is_refused(features, codec, clip, small_config, tmp_path):
     config = replace(small_config(), model=ModelConfig(init_from=str(tmp_path)))
     with pytest.raises(ValueError, match=r"has no config\.json: it is no model folder"):

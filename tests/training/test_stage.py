@@ -30,9 +30,17 @@ def test_features_that_are_not_there_are_refused_at_once(codec, clip, small_conf
         train(small_config(), clip, tmp_path / "none", codec, tmp_path / "model", tmp_path / "checkpoints")
 
 
-def test_a_model_that_does_not_fit_the_clips_is_refused_at_once(features, codec, clip, small_config, tmp_path):
-    config = replace(small_config(), model=ModelConfig(size="vmas_base"))
-    with pytest.raises(ValueError, match=r"the model's video\.frames is 48, but clips and codec have 8"):
+def test_sizes_that_clips_and_codec_decide_are_derived(features, codec, clip, small_config, tmp_path):
+    config = replace(small_config(), model=ModelConfig(size="vmas_paper"))
+    _, file = prepare(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
+    model = Job.read(file).train.model.build()
+    assert (model.frames_per_clip, model.video.frame_size, model.frame_rate, model.token_rate) == (8, 16, 8.0, 50.0)
+    assert (model.decoder.codebooks, model.decoder.card, model.code_width) == (4, 256, 64)
+
+
+def test_an_override_that_contradicts_the_clips_is_refused_at_once(features, codec, clip, small_config, tmp_path):
+    config = replace(small_config(), model=ModelConfig(overrides={"video": {"frames": 48}}))
+    with pytest.raises(ValueError, match=r"the model's video\.frames is 48, but clips and codec have 8: drop train"):
         train(config, clip, features, codec, Path(tmp_path / "model"), tmp_path / "checkpoints")
 
 
@@ -65,4 +73,8 @@ def test_a_job_is_written_beside_its_checkpoints(features, codec, clip, small_co
     kept, file = prepare(small_config(), clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
     job = Job.read(file)
     assert file.parent == kept.folder
-    assert (job.train, job.features, job.model) == (small_config(), str(features), tmp_path / "model")
+    assert (job.train.optimiser, job.features, job.model) == (
+        small_config().optimiser,
+        str(features),
+        tmp_path / "model",
+    )

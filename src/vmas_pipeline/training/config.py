@@ -10,10 +10,13 @@ from pydantic.dataclasses import dataclass
 from vmas_pipeline.features.curves import curve_counts
 from vmas_pipeline.generator import model_config
 from vmas_pipeline.inference import SamplingConfig
+from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
 
 if TYPE_CHECKING:
     import torch
+
+    from vmas_pipeline.codec.interface import AudioCodec
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -28,7 +31,7 @@ class ModelConfig:
     size: str = "vmas_base"
     """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
-    """Options that differ from the named size, nested as VMAsConfig is."""
+    """Options that differ from the named size, nested as VMAsConfig is. What clips and codec decide is derived."""
     curves: tuple[str, ...] = ()
     """Of `features.curves.CURVES`: what the model is given beside the frames (not in the paper)."""
     init_from: str | None = None
@@ -57,6 +60,47 @@ class ModelConfig:
             raise ValueError(f"train.model.size ({self.size}) is unknown: choose one of {', '.join(SIZES)}")
         sizes = replace(SIZES[self.size](), curves=curve_counts(self.curves))
         return with_overrides(sizes, self.overrides, "train.model.overrides")
+
+    def fitted(self, clip: ClipSpec, codec: "AudioCodec") -> "ModelConfig":
+        """This model for clips and a codec: sizes that these decide become overrides.
+
+        Raises:
+            ValueError: the model to start from, or an override, has another size; the message names it.
+        """
+        model = self.build()
+        derived: dict[str, Any] = {
+            "video": {"frames": clip.frames_per_clip // model.frame_stride, "frame_size": clip.frame_size},
+            "decoder": {"codebooks": codec.codebooks, "card": codec.card},
+            "frame_rate": clip.frame_rate,
+            "token_rate": codec.frame_rate,
+            "code_width": codec.code_vectors.shape[-1],
+        }
+        if clip.frames_per_clip % model.frame_stride:
+            raise ValueError(
+                f"clips have {clip.frames_per_clip} frames, no multiple of the model's frame_stride "
+                f"({model.frame_stride}): set train.model.overrides.frame_stride or the clip's settings"
+            )
+        stated = _leaves(model.to_dict() if self.init_from else self.overrides)
+        for name, theirs in _leaves(derived).items():
+            if (ours := stated.get(name, theirs)) != theirs:
+                way = "take clips and codec of that model" if self.init_from else f"drop train.model.overrides.{name}"
+                raise ValueError(f"the model's {name} is {ours}, but clips and codec have {theirs}: {way}")
+        return self if self.init_from else replace(self, overrides=_joined(self.overrides, derived))
+
+
+def _leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Nested values by their dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _leaves(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+    return found
+
+
+def _joined(overrides: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
+    """Overrides and derived sizes, which are two deep."""
+    return overrides | {
+        key: {**overrides.get(key, {}), **value} if isinstance(value, dict) else value for key, value in derived.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from vmas_pipeline import tracking
+from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.features.shards import Folder, read_index
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.registry import model_folder
@@ -75,9 +76,8 @@ def prepare(
     Returns:
         The run's checkpoints, and the file of the job, which lies beside them.
     """
-    if config.model.init_from:  # an address in the registry becomes the folder behind it
-        config = replace(config, model=replace(config.model, init_from=str(model_folder(config.model.init_from))))
-    _check(config, clip, codec)
+    config = _fitted(config, clip, codec)
+    _check(config, codec)
     read_index(features / "train")
     if available := device_bytes(config):
         plan(config).check(config, available)
@@ -115,6 +115,8 @@ def plan_lines(
     Raises:
         ValueError: as `prepare`; what the training takes is told before.
     """
+    if codec.is_dir():
+        config = _fitted(config, clip, codec)
     planned, engine = plan(config), config.engine
     yield from planned.lines(config)
     if available := device_bytes(config):
@@ -130,30 +132,20 @@ def plan_lines(
     )
 
 
-def _check(config: TrainConfig, clip: ClipSpec, codec: Path) -> None:
-    """Refuse a model that does not fit the clips or the codec, before any process starts."""
-    from vmas_pipeline.codec.interface import load_codec
+def _fitted(config: TrainConfig, clip: ClipSpec, codec: Path) -> TrainConfig:
+    """With the sizes that clips and codec decide; an address in the registry becomes the folder behind it."""
+    model = config.model
+    if model.init_from:
+        model = replace(model, init_from=str(model_folder(model.init_from)))
+    return replace(config, model=model.fitted(clip, load_codec(codec)))
 
+
+def _check(config: TrainConfig, codec: Path) -> None:
+    """Refuse what cannot run here or cannot be started from, before any process starts."""
     engine = config.engine
     if config.optimiser.adaptive and engine.ranks > 1 and engine.zero_stage and not torch.cuda.is_available():
         raise ValueError(
             f"train.optimiser.name {config.optimiser.name} sums over the ranks of ZeRO on GPUs alone: set "
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
         )
-    model, loaded = config.model.build(), load_codec(codec)
-    check_init_from(config.model, loaded.code_vectors)
-    pairs = {
-        "video.frames": (model.frames_per_clip, clip.frames_per_clip),
-        "video.frame_size": (model.video.frame_size, clip.frame_size),
-        "frame_rate": (model.frame_rate, clip.frame_rate),
-        "token_rate": (model.token_rate, loaded.frame_rate),
-        "decoder.codebooks": (model.decoder.codebooks, loaded.codebooks),
-        "decoder.card": (model.decoder.card, loaded.card),
-        "code_width": (model.code_width, loaded.code_vectors.shape[-1]),
-    }
-    for name, (ours, theirs) in pairs.items():
-        if ours != theirs:
-            raise ValueError(
-                f"the model's {name} is {ours}, but clips and codec have {theirs}: "
-                f"set train.model.overrides.{name} or the clip's settings"
-            )
+    check_init_from(config.model, load_codec(codec).code_vectors)
