@@ -2,12 +2,13 @@
 
 # B batch, F video frames, K codebooks, T token frames
 
+import hashlib
 import random
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count, islice
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vmas_pipeline.features.shards import Folder, Sample, read_shards, sample_from_bytes
+from vmas_pipeline.features.shards import Folder, Sample, sample_from_bytes
 from vmas_pipeline.model.conditions import Conditions
 
 if TYPE_CHECKING:
@@ -82,16 +83,8 @@ class ShuffledClips(Dataset):
 
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""
-        shard, (offset, length) = self.folder / self.names[self.shard[number]], self.spans[number]
-        try:
-            with shard.open("rb") as file:
-                file.seek(offset)
-                return sample_from_bytes(file.read(length))
-        except (OSError, tarfile.TarError, StopIteration, KeyError) as error:
-            raise ValueError(
-                f"clip {self.clips[number]} cannot be read from {shard} ({error}): delete that file and run "
-                "`kedro run --pipeline=features`, which makes it again"
-            ) from error
+        offset, length = self.spans[number]
+        return read_clip(self.folder / self.names[self.shard[number]], offset, length, self.clips[number])
 
     @lru_cache(maxsize=2)  # noqa: B019, a run has one of these
     def _order(self, epoch: int) -> np.ndarray:
@@ -161,8 +154,28 @@ def read_index(split: Folder) -> "pd.DataFrame":
     return index
 
 
+def read_clip(shard: Folder, offset: int, length: int, clip_id: str) -> Sample:
+    """A clip by its place in a shard.
+
+    Raises:
+        ValueError: it cannot be read; the message names clip and file.
+    """
+    try:
+        with shard.open("rb") as file:
+            file.seek(offset)
+            return sample_from_bytes(file.read(length))
+    except (OSError, tarfile.TarError, StopIteration, KeyError) as error:
+        raise ValueError(
+            f"clip {clip_id} cannot be read from {shard} ({error}): delete that file and run "
+            "`kedro run --pipeline=features`, which makes it again"
+        ) from error
+
+
 def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list[Batch]:
-    """The first clips of a split, in batches of two clips or more; none where the split has fewer than two.
+    """Clips of a split, in batches of two clips or more; none where the split has fewer than two.
+
+    They are drawn spread over the sources, by hash, and the same every time. In a batch, neighbours are of different
+    sources (the last and the first too) wherever no source has more than half of it: `Context.shuffled` pairs them.
 
     Args:
         folder: the features.
@@ -170,6 +183,33 @@ def held_out_batches(folder: Folder, split: str, clips: int, batch: int) -> list
         clips: clips at most.
         batch: clips in a batch.
     """
-    samples = list(islice(read_shards(folder / split), clips))
-    batches = [samples[i : i + batch] for i in range(0, len(samples), batch)]
-    return [collate(part) for part in batches if len(part) > 1]
+    chosen = spread(read_index(folder / split)).head(clips)
+    parts = [apart(chosen.iloc[i : i + batch]) for i in range(0, len(chosen), batch)]
+    return [collate(_read(folder / split, part)) for part in parts if len(part) > 1]
+
+
+def _read(split: Folder, part: "pd.DataFrame") -> list[Sample]:
+    rows = part[["shard", "offset", "length", "clip_id"]].to_dict("records")
+    return [read_clip(split / row["shard"], row["offset"], row["length"], row["clip_id"]) for row in rows]
+
+
+def spread(index: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows in an order that takes one clip of every source before a second of any; hashes decide among them."""
+    drawn = index.assign(by_source=index["source_id"].map(_hash), by_clip=index["clip_id"].map(_hash))
+    drawn = drawn.sort_values(["by_source", "by_clip"])
+    return drawn.assign(turn=drawn.groupby("source_id").cumcount()).sort_values(["turn", "by_source"])
+
+
+def apart(part: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows in an order in which neighbours, in a ring, have different sources where it can be.
+
+    Sorted by source, the largest first, they fill every other place, then the places between: a a a b c -> a b a c a.
+    """
+    counts = part["source_id"].map(part["source_id"].value_counts())
+    ordered = part.assign(clips=-counts).sort_values(["clips", "source_id", "clip_id"])
+    places = [*range(0, len(part), 2), *range(1, len(part), 2)]
+    return ordered.iloc[np.argsort(places)]
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
