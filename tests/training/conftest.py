@@ -84,7 +84,13 @@ def write_split(folder: Path, shards: list[list[Sample]]) -> None:
     for number, samples in enumerate(shards):
         spans = write_shard(folder / f"{number:06d}.tar", samples)
         rows += [
-            {"clip_id": sample.clip_id, "shard": f"{number:06d}.tar", "offset": offset, "length": length}
+            {
+                "clip_id": sample.clip_id,
+                "source_id": sample.clip_id,
+                "shard": f"{number:06d}.tar",
+                "offset": offset,
+                "length": length,
+            }
             for sample, (offset, length) in zip(samples, spans, strict=True)
         ]
     pd.DataFrame(rows).to_parquet(folder / "index.parquet")

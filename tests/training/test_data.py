@@ -6,7 +6,15 @@ import torch
 
 from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.training.config import ObjectiveConfig
-from vmas_pipeline.training.data import Positions, ShuffledClips, TrainingBatch, held_out_batches, training_batches
+from vmas_pipeline.training.data import (
+    Positions,
+    ShuffledClips,
+    TrainingBatch,
+    apart,
+    held_out_batches,
+    spread,
+    training_batches,
+)
 
 SIZES = vmas_base()
 WITH_CURVES = with_overrides(SIZES, {"curves": {"events": 3}})
@@ -107,3 +115,21 @@ def test_held_out_batches_hold_two_clips_or_more(features):
     found = held_out_batches(features, "validation", clips=3, batch=2, sizes=SIZES)
     assert [len(batch.codes) for batch in found] == [2]
     assert found[0].conditions.frames.shape == (2, 8, 16, 16, 3)
+
+
+def films(**clips: int) -> pd.DataFrame:
+    rows = [{"clip_id": f"{film}-{i}", "source_id": film} for film, count in clips.items() for i in range(count)]
+    return pd.DataFrame(rows)
+
+
+def test_held_out_clips_are_drawn_from_every_film_before_a_second_of_any():
+    drawn = spread(films(a=9, b=2, c=1, d=5))
+    assert set(drawn["source_id"].head(4)) == set("abcd")
+    assert spread(films(d=5, c=1, b=2, a=9))["clip_id"].tolist() == drawn["clip_id"].tolist()
+
+
+@pytest.mark.parametrize("clips", [{"a": 3, "b": 2, "c": 1}, {"a": 2, "b": 2, "c": 2, "d": 1}, {"a": 1, "b": 1}])
+def test_a_clip_is_shuffled_with_one_of_another_film(clips):
+    sources = apart(films(**clips))["source_id"].tolist()
+    assert sorted(sources) == sorted(films(**clips)["source_id"])
+    assert all(one != other for one, other in zip(sources, sources[-1:] + sources[:-1], strict=True))

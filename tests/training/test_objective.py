@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,6 +44,15 @@ def test_beat_weights_count_only_where_asked_for(model, batch):
     weighted = batch_losses(output, batch, ObjectiveConfig(beat_weighting=True)).autoregressive
     plain = batch_losses(output, batch, ObjectiveConfig(beat_weighting=False)).autoregressive
     assert plain > weighted  # weights are 1 on a tenth of the frames and a half elsewhere
+
+
+def test_normalised_beat_weights_leave_the_loss_an_average(model, batch):
+    output, uniform = model(batch.conditions, batch.codes), replace(batch, beat_weights=0.5 * batch.beat_weights)
+    config = ObjectiveConfig(normalise_beat_weights=True)
+    expected = batch_losses(output, batch, config).autoregressive.item()
+    assert batch_losses(output, uniform, config).autoregressive.item() == pytest.approx(expected)
+    plain = batch_losses(output, batch, ObjectiveConfig(beat_weighting=False)).autoregressive.item()
+    assert expected == pytest.approx(plain, rel=0.05)  # not halved by weights of a half
 
 
 def test_shifts_add_negatives_to_the_contrast(model, batch):

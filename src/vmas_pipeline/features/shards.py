@@ -168,10 +168,26 @@ def read_clips(split: Folder, clips: "pd.DataFrame") -> Iterator[Sample]:
         split: folder of the shards.
         clips: rows of `read_index`.
     """
-    for shard, offset, length in zip(clips["shard"], clips["offset"], clips["length"], strict=True):
-        with (split / str(shard)).open("rb") as file:
+    places = clips[["shard", "offset", "length", "clip_id"]].itertuples(index=False, name=None)
+    for shard, offset, length, clip_id in places:
+        yield read_clip(split / shard, offset, length, clip_id)
+
+
+def read_clip(shard: Folder, offset: int, length: int, clip_id: str) -> Sample:
+    """A clip by its place in a shard.
+
+    Raises:
+        ValueError: it cannot be read; the message names clip and file.
+    """
+    try:
+        with shard.open("rb") as file:
             file.seek(int(offset))
-            yield sample_from_bytes(file.read(int(length)))
+            return sample_from_bytes(file.read(int(length)))
+    except (OSError, tarfile.TarError, StopIteration, KeyError) as error:
+        raise ValueError(
+            f"clip {clip_id} cannot be read from {shard} ({error}): delete that file and run "
+            "`kedro run --pipelines=features`, which makes it again"
+        ) from error
 
 
 def sample_from_bytes(data: bytes) -> Sample:

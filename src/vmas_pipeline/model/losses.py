@@ -13,7 +13,11 @@ from torch.nn import functional
 
 
 def beat_weighted_cross_entropy(
-    logits: Tensor, codes: Tensor, weights: Tensor, codebook_weights: Sequence[float] | None = None
+    logits: Tensor,
+    codes: Tensor,
+    weights: Tensor,
+    codebook_weights: Sequence[float] | None = None,
+    normalise: bool = False,
 ) -> Tensor:
     """Cross-entropy of the codes, each frame weighted by its beat weight (eq. 4).
 
@@ -24,6 +28,7 @@ def beat_weighted_cross_entropy(
         codes: int64 [B, K, T].
         weights: [B, T], from `features.beats.beat_weights`.
         codebook_weights: relative weight of each codebook; None weighs them alike, as the paper does.
+        normalise: divide by the weights' mean, so that the loss stays an average; the paper does not.
 
     Returns:
         Scalar, the mean over batch, codebooks and frames.
@@ -31,12 +36,16 @@ def beat_weighted_cross_entropy(
     Raises:
         ValueError: shapes do not fit each other.
     """
-    return weighted_mean(code_losses(logits, codes), weights, codebook_weights)
+    return weighted_mean(code_losses(logits, codes), weights, codebook_weights, normalise)
 
 
-def weighted_mean(losses: Tensor, weights: Tensor, codebook_weights: Sequence[float] | None = None) -> Tensor:
-    """Losses of single codes [B, K, T], each frame by its weight [B, T] and each codebook by its own, as a scalar."""
-    return (losses * weights[:, None] * _shares(losses, codebook_weights)).mean()
+def weighted_mean(
+    losses: Tensor, weights: Tensor, codebook_weights: Sequence[float] | None = None, normalise: bool = False
+) -> Tensor:
+    """Losses of single codes [B, K, T], each frame by its weight [B, T] and each codebook by its own, as a scalar; with
+    `normalise`, over the mean of the frames' weights."""
+    mean = (losses * weights[:, None] * _shares(losses, codebook_weights)).mean()
+    return mean / weights.mean() if normalise else mean
 
 
 def code_losses(logits: Tensor, codes: Tensor) -> Tensor:

@@ -119,6 +119,9 @@ class ObjectiveConfig:
 
     beat_weighting: bool = True
     """Weight the cross-entropy by the beat weights of the features (eq. 4); False weighs all frames alike."""
+    normalise_beat_weights: bool = False
+    """Divide by the batch's mean beat weight, so that the contrastive term's share does not grow as the weights fall;
+    False is eq. 4 as it stands."""
     contrastive_weight: float = Field(default=0.1, ge=0)
     """lambda; 0 leaves the contrastive term out."""
     contrastive_shifts: tuple[int, ...] = ()

@@ -2,12 +2,13 @@
 
 # B batch, F video frames, K codebooks, T token frames
 
+import hashlib
 import random
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count, islice
+from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from vmas_pipeline.conditioning import conditions_of
 from vmas_pipeline.features.curves.augment import roughen
-from vmas_pipeline.features.shards import Folder, Sample, read_index, read_shards, sample_from_bytes
+from vmas_pipeline.features.shards import Folder, Sample, read_clip, read_clips, read_index
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.training.config import ObjectiveConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -114,16 +118,8 @@ class ShuffledClips(Dataset):
 
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""
-        shard, (offset, length) = self.folder / self.names[self.shard[number]], self.spans[number]
-        try:
-            with shard.open("rb") as file:
-                file.seek(offset)
-                return sample_from_bytes(file.read(length))
-        except (OSError, tarfile.TarError, StopIteration, KeyError) as error:
-            raise ValueError(
-                f"clip {self.clips[number]} cannot be read from {shard} ({error}): delete that file and run "
-                "`kedro run --pipeline=features`, which makes it again"
-            ) from error
+        offset, length = self.spans[number]
+        return read_clip(self.folder / self.names[self.shard[number]], offset, length, self.clips[number])
 
     @lru_cache(maxsize=2)  # noqa: B019, a run has one of these
     def _order(self, epoch: int) -> np.ndarray:
@@ -172,7 +168,10 @@ def training_batches(
 
 
 def held_out_batches(folder: Folder, split: str, clips: int, batch: int, sizes: VMAsConfig) -> list[Batch]:
-    """The first clips of a split, in batches of two clips or more; none where the split has fewer than two.
+    """Clips of a split, in batches of two clips or more; none where the split has fewer than two.
+
+    They are drawn spread over the sources, by hash, and the same every time. In a batch, neighbours are of different
+    sources (the last and the first too) wherever no source has more than half of it: `Context.shuffled` pairs them.
 
     Args:
         folder: the features.
@@ -181,6 +180,28 @@ def held_out_batches(folder: Folder, split: str, clips: int, batch: int, sizes: 
         batch: clips in a batch.
         sizes: of the model that takes them.
     """
-    samples = list(islice(read_shards(folder / split), clips))
-    batches = [samples[i : i + batch] for i in range(0, len(samples), batch)]
-    return [collate(part, sizes) for part in batches if len(part) > 1]
+    chosen = spread(read_index(folder / split)).head(clips)
+    parts = [apart(chosen.iloc[i : i + batch]) for i in range(0, len(chosen), batch)]
+    return [collate(list(read_clips(folder / split, part)), sizes) for part in parts if len(part) > 1]
+
+
+def spread(index: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows in an order that takes one clip of every source before a second of any; hashes decide among them."""
+    drawn = index.assign(by_source=index["source_id"].map(_hash), by_clip=index["clip_id"].map(_hash))
+    drawn = drawn.sort_values(["by_source", "by_clip"])
+    return drawn.assign(turn=drawn.groupby("source_id").cumcount()).sort_values(["turn", "by_source"])
+
+
+def apart(part: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows in an order in which neighbours, in a ring, have different sources where it can be.
+
+    Sorted by source, the largest first, they fill every other place, then the places between: a a a b c -> a b a c a.
+    """
+    counts = part["source_id"].map(part["source_id"].value_counts())
+    ordered = part.assign(clips=-counts).sort_values(["clips", "source_id", "clip_id"])
+    places = [*range(0, len(part), 2), *range(1, len(part), 2)]
+    return ordered.iloc[np.argsort(places)]
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -44,7 +44,7 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
     """
     weights = batch.beat_weights if config.beat_weighting else torch.ones_like(batch.beat_weights)
     losses = code_losses(output.logits, batch.codes)  # [B, K, T]
-    autoregressive = weighted_mean(losses, weights, config.codebook_weights)
+    autoregressive = weighted_mean(losses, weights, config.codebook_weights, config.normalise_beat_weights)
     contrastive = _contrast(output, config.contrastive_shifts)
     codebooks, beats = monitored_losses(losses.detach(), batch)
     return Losses(
