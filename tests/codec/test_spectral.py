@@ -95,5 +95,5 @@ def test_unknown_settings_are_refused():
 
 
 def test_a_folder_without_a_codec_names_the_pipeline_to_run(tmp_path):
-    with pytest.raises(ValueError, match="config.json is missing; run `kedro run --pipeline=codec`"):
+    with pytest.raises(ValueError, match="config.json is missing; run `kedro run --pipelines=codec`"):
         load_codec(tmp_path)

@@ -91,7 +91,7 @@ def test_a_strip_beyond_jpegs_height_is_refused():
 
 
 def test_a_folder_without_shards_names_the_pipeline_to_run(tmp_path):
-    with pytest.raises(ValueError, match="run `kedro run --pipeline=features` first"):
+    with pytest.raises(ValueError, match="run `kedro run --pipelines=features` first"):
         next(read_shards(tmp_path))
 
 

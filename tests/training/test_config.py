@@ -11,7 +11,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def configured(environment: str) -> TrainConfig:
-    values = yaml.safe_load((CONF / environment / "parameters_train.yml").read_text())["train"]
+    values = yaml.safe_load((CONF / environment / "parameters.yml").read_text())["train"]
     return TypeAdapter(TrainConfig).validate_python(values)
 
 

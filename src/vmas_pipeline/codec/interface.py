@@ -68,5 +68,5 @@ def load_codec(name_or_path: str | Path, bandwidth: float | None = None) -> Audi
         if file.is_file():
             return AudiocraftEncodec.load(file)
     if path.is_dir() and not settings.is_file():
-        raise ValueError(f"no codec in {path}: config.json is missing; run `kedro run --pipeline=codec` first")
+        raise ValueError(f"no codec in {path}: config.json is missing; run `kedro run --pipelines=codec` first")
     return PretrainedEncodec.load(str(name_or_path), bandwidth)

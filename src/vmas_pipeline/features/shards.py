@@ -136,7 +136,7 @@ def read_shards(folder: Folder) -> Iterator[Sample]:
     """
     shards: list[Folder] = [*folder.glob("[0-9]*.tar")]
     if not shards:
-        raise ValueError(f"no shards in {folder}: run `kedro run --pipeline=features` first")
+        raise ValueError(f"no shards in {folder}: run `kedro run --pipelines=features` first")
     for shard in sorted(shards, key=str):
         with shard.open("rb") as stream:
             yield from map(decode_sample, _stored_samples(stream))
@@ -152,12 +152,12 @@ def read_index(split: Folder) -> "pd.DataFrame":
 
     file = split / "index.parquet"
     if not file.exists():
-        raise ValueError(f"no {file}: run `kedro run --pipeline=features` first")
+        raise ValueError(f"no {file}: run `kedro run --pipelines=features` first")
     with file.open("rb") as stream:
         index = pd.read_parquet(stream)
     if index.empty or "offset" not in index:
         why = "names no clips" if index.empty else "was written by an earlier version"
-        raise ValueError(f"{file} {why}: run `kedro run --pipeline=features` again")
+        raise ValueError(f"{file} {why}: run `kedro run --pipelines=features` again")
     return index
 
 

@@ -1,4 +1,4 @@
-"""Settings of a training run; `parameters_train.yml` fills them."""
+"""Settings of a training run; the section `train` of the parameters fills them."""
 
 from dataclasses import field, replace
 from pathlib import Path
