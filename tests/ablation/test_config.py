@@ -22,9 +22,10 @@ def test_the_variants_are_the_rows_of_table_5_and_the_papers_conditioning(base):
     values = yaml.safe_load((CONF / "parameters_ablation.yml").read_text())["ablation"]
     config = TypeAdapter(AblationConfig).validate_python(values)
     variants = [variant_config(base, config, name, 0) for name in config.variants]
-    assert [v.objective.contrastive_weight > 0 for v in variants] == [False, True, True, True]
-    assert [v.objective.beat_weighting for v in variants] == [False, False, True, True]
-    assert [v.model.build().decoder.time_aligned_path for v in variants] == [True, True, True, False]
+    assert [v.objective.contrastive_weight > 0 for v in variants] == [False, True, True, True, True]
+    assert [v.objective.beat_weighting for v in variants] == [False, False, True, True, True]
+    assert [v.model.build().decoder.time_aligned_path for v in variants] == [True, True, True, True, False]
+    assert [list(v.model.build().curves) for v in variants] == [["events"]] * 3 + [[]] * 2
 
 
 def test_a_variant_differs_in_what_it_names_alone(base):
@@ -66,5 +67,5 @@ def test_at_the_papers_scale_the_variants_differ_and_one_machine_trains_them():
     values = loader["parameters"]
     base = TypeAdapter(TrainConfig).validate_python(values["train"])
     planned = plan(base, TypeAdapter(AblationConfig).validate_python(values["ablation"]))
-    assert {name for name, _, _ in planned} == {"autoregressive", "contrastive", "contrastive_and_beats"}
+    assert {name for name, _, _ in planned} == {"autoregressive", "contrastive", "contrastive_and_beats", "events"}
     assert all(settings.engine.nodes == 1 for _, _, settings in planned)

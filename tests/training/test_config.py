@@ -1,22 +1,23 @@
 from pathlib import Path
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 from pydantic import TypeAdapter, ValidationError
 
-from vmas_pipeline.model.config import vmas_base, vmas_paper
+from vmas_pipeline.model.config import vmas_base, vmas_paper, with_overrides
+from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, TrainConfig
 
 CONF = Path(__file__).parents[2] / "conf"
 
 
 def configured(environment: str) -> TrainConfig:
-    values = yaml.safe_load((CONF / environment / "parameters.yml").read_text())["train"]
-    return TypeAdapter(TrainConfig).validate_python(values)
+    loader = OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)
+    return TypeAdapter(TrainConfig).validate_python(loader["parameters"]["train"])
 
 
 def test_the_environments_train_the_sizes_that_they_are_named_after():
-    assert configured("base").model.build() == vmas_base()
+    assert configured("base").model.build() == with_overrides(vmas_base(), {"curves": {"events": 3}})
     assert configured("paper").model.build() == vmas_paper()
 
 
