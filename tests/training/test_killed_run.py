@@ -86,7 +86,7 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
             training.kill()
         assert not (tmp_path / "resumed").exists()
 
-    kept = steps(tmp_path / "two")
+    kept = steps(tmp_path / "two")  # two, or three where the kill came before the oldest was removed
     damaged = next((tmp_path / "two").glob(f"*/{kept[-1]}/optimiser-exp_avg.safetensors"))
     os.truncate(damaged, damaged.stat().st_size // 2)
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))  # noqa: E731
@@ -98,11 +98,11 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     assert re.search(
         rf"checkpoint of step {int(kept[-1][5:])} is damaged .*exp_avg.safetensors has \d+ bytes of \d+", out + errors
     )
-    assert re.search(rf"could not be written to .*is the disk full.*goes on from step {int(kept[0][5:])}", errors)
-    assert steps(tmp_path / "two") == kept[:1]
+    assert re.search(rf"could not be written to .*is the disk full.*goes on from step {int(kept[-2][5:])}", errors)
+    assert steps(tmp_path / "two")[-1:] == kept[-2:-1]
 
     train(config, clip, *paths, run_id=resumed)
-    assert f"goes on from the checkpoint of step {int(kept[0][5:])} of 90" in capfd.readouterr().out
+    assert f"goes on from the checkpoint of step {int(kept[-2][5:])} of 90" in capfd.readouterr().out
     weights, expected = (load_file(tmp_path / name / "model.safetensors") for name in ("resumed", "unbroken"))
     assert all((weights[name] == value).all() for name, value in expected.items())
 
