@@ -3,6 +3,7 @@ import torch
 
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import SIZES, vmas_base, with_overrides
+from vmas_pipeline.model.positions import interpolate
 from vmas_pipeline.model.vmas import VMAs
 
 
@@ -129,3 +130,26 @@ def test_a_clip_of_curves_alone_is_one_whose_video_does_not_matter(with_curves, 
 def test_a_model_of_curves_takes_a_video_without(with_curves, clip):
     conditions, codes = clip
     assert with_curves(conditions, codes).logits.isfinite().all()
+
+
+@pytest.mark.parametrize(("stride", "frame_stride"), [(1, 1), (4, 1), (1, 4), (2, 2)])
+def test_a_context_step_stands_at_the_time_of_the_frame_that_it_is_centred_on(stride, frame_stride):
+    sizes = {
+        "video": {"frames": 48 // frame_stride, "patch_stride": [stride, 4, 4]},
+        "frame_stride": frame_stride,
+    }
+    config = with_overrides(vmas_base(), sizes)
+    decoder = VMAs(config).music_decoder
+    step, every = 3, stride * frame_stride
+    seconds = (step * every + 0.5) / config.frame_rate  # the middle of the frame that the kernel is centred on
+    place = (step + decoder.context_offset) * decoder.steps_per_context  # in tokens, from the start of the first
+    assert place / config.token_rate == pytest.approx(seconds)
+
+
+def test_the_aligned_path_reads_an_impulse_at_its_own_time():
+    context = torch.zeros(1, 12, 1)
+    context[0, 3] = 1
+    for offset in (0.5, 0.125):
+        aligned = interpolate(context, torch.arange(240.0), steps_per_context=20.0, context_offset=offset)
+        centre = (aligned[0, :, 0] * (torch.arange(240) + 0.5)).sum() / aligned.sum()
+        assert centre.item() == pytest.approx((3 + offset) * 20, abs=0.01)

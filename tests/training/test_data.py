@@ -1,5 +1,6 @@
 from itertools import islice
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -109,6 +110,18 @@ def test_features_without_a_usable_index_are_refused(tmp_path, columns, said):
         pd.DataFrame({name: ["a"] for name in columns}).to_parquet(tmp_path / "train" / "index.parquet")
     with pytest.raises(ValueError, match=said):
         ShuffledClips(tmp_path, seed=0)
+
+
+def test_a_clip_takes_a_few_dozen_bytes(tmp_path):
+    count = 10_000
+    names = [f"{number:016x}-00000000" for number in range(count)]
+    table = pd.DataFrame({"clip_id": names, "shard": "000000.tar", "offset": range(count), "length": 1})
+    (tmp_path / "train").mkdir()
+    table.to_parquet(tmp_path / "train" / "index.parquet")
+    clips = ShuffledClips(tmp_path, seed=0)
+    held = sum(value.nbytes for value in vars(clips).values() if isinstance(value, np.ndarray))
+    assert held / count < 50
+    assert not any(value.dtype == object for name, value in vars(clips).items() if name in ("shard", "clips", "spans"))
 
 
 def test_held_out_batches_hold_two_clips_or_more(features):

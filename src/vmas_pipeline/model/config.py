@@ -64,6 +64,12 @@ class VMAsConfig:
         """Steps of the video features a second."""
         return self.frame_rate / self.frame_stride / self.video.temporal_stride
 
+    @property
+    def context_offset(self) -> float:
+        """Where the time of a step of the video features lies, as a share of the step: in the middle of its first
+        frame, on which the encoder's strided kernel is centred."""
+        return 0.5 / (self.frame_stride * self.video.temporal_stride)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

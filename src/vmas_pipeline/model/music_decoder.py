@@ -51,6 +51,7 @@ class MusicDecoder(nn.Module):
         ffn_multiplier: hidden width of the MLP over `width`.
         steps_per_context: decoder steps that one context step lasts (tokens a second over context steps a second);
             read by the three options alone.
+        context_offset: where a context step's time lies in it, as a share of its length: 0.5 for the middle.
         context_positions, context_time_bias, time_aligned_path: options that the paper has not (MusicDecoderConfig).
     """
 
@@ -65,6 +66,7 @@ class MusicDecoder(nn.Module):
         context_width: int | None = None,
         ffn_multiplier: int = 4,
         steps_per_context: float = 1.0,
+        context_offset: float = 0.5,
         context_positions: bool = False,
         context_time_bias: bool = False,
         time_aligned_path: bool = False,
@@ -73,7 +75,7 @@ class MusicDecoder(nn.Module):
         if width % heads:
             raise ValueError(f"width ({width}) must be a multiple of heads ({heads})")
         self.width, self.codebooks, self.card = width, codebooks, card
-        self.steps_per_context = steps_per_context
+        self.steps_per_context, self.context_offset = steps_per_context, context_offset
         self.context_positions = context_positions
         self.context_proj = nn.Linear(context_width, width) if context_width else nn.Identity()
         self.embeddings = nn.ModuleList(nn.Embedding(card + 1, width) for _ in range(codebooks))
@@ -87,7 +89,9 @@ class MusicDecoder(nn.Module):
         self._initialise()
 
     @classmethod
-    def from_config(cls, config: MusicDecoderConfig, context_width: int, steps_per_context: float) -> "MusicDecoder":
+    def from_config(
+        cls, config: MusicDecoderConfig, context_width: int, steps_per_context: float, context_offset: float = 0.5
+    ) -> "MusicDecoder":
         return cls(
             width=config.width,
             layers=config.layers,
@@ -97,6 +101,7 @@ class MusicDecoder(nn.Module):
             context_width=context_width,
             ffn_multiplier=config.ffn_multiplier,
             steps_per_context=steps_per_context,
+            context_offset=context_offset,
             context_positions=config.context_positions,
             context_time_bias=config.context_time_bias,
             time_aligned_path=config.time_aligned_path,
@@ -138,14 +143,15 @@ class MusicDecoder(nn.Module):
         context = Context.of(context)
         given = context.given[..., None]  # [B, C, 1]
         features = self.context_proj(context.features) * given  # the projection's bias must not speak where nothing is
-        centres = (torch.arange(features.shape[1], device=features.device) + 0.5) * self.steps_per_context - 0.5
+        steps_of_context = torch.arange(features.shape[1], device=features.device) + self.context_offset
+        centres = steps_of_context * self.steps_per_context - 0.5
         if self.context_positions:
             features = features + sinusoidal_positions(centres, self.width).to(features.dtype) * given
         at = torch.arange(steps, device=features.device, dtype=centres.dtype)
         distances = (at[:, None] - centres) / self.steps_per_context  # [S, C], in context steps
         aligned = None
         if self.aligned_proj is not None:
-            aligned = self.aligned_proj(interpolate(features, at, self.steps_per_context))
+            aligned = self.aligned_proj(interpolate(features, at, self.steps_per_context, self.context_offset))
         attentions = [layer.cross_attention for layer in self.stack]
         return PreparedContext(
             keys_values=[attention.keys_values(features) for attention in attentions],

@@ -14,9 +14,12 @@ def sinusoidal_positions(positions: Tensor, width: int) -> Tensor:
     return torch.cat([phases.cos(), phases.sin()], dim=-1)
 
 
-def interpolate(context: Tensor, at: Tensor, steps_per_context: float) -> Tensor:
-    """Context between its steps, linearly: [B, C, D] at decoder steps [S] -> [B, S, D]; ends are held."""
-    place = ((at + 0.5) / steps_per_context - 0.5).clamp(0, context.shape[1] - 1)
+def interpolate(context: Tensor, at: Tensor, steps_per_context: float, context_offset: float = 0.5) -> Tensor:
+    """Context between its steps, linearly: [B, C, D] at decoder steps [S] -> [B, S, D]; ends are held.
+
+    The time of a context step lies `context_offset` of its length after its start.
+    """
+    place = ((at + 0.5) / steps_per_context - context_offset).clamp(0, context.shape[1] - 1)
     low = place.floor().long()
     high = (low + 1).clamp(max=context.shape[1] - 1)
     return torch.lerp(context[:, low], context[:, high], (place - low).to(context.dtype)[:, None])

@@ -56,7 +56,9 @@ class VMAs(nn.Module):
         self.config = config
         self.video_encoder = build_encoder(config.video)
         steps_per_context = config.token_rate / config.context_rate
-        self.music_decoder = MusicDecoder.from_config(config.decoder, config.video.width, steps_per_context)
+        self.music_decoder = MusicDecoder.from_config(
+            config.decoder, config.video.width, steps_per_context, config.context_offset
+        )
         stride = config.frame_stride * config.video.temporal_stride
         self.curve_encoders = nn.ModuleDict(
             {name: CurveEncoder(curves, config.video.width, stride) for name, curves in config.curves.items()}

@@ -31,10 +31,12 @@ REQUIREMENTS = (
     "imageio-ffmpeg",
     "mlflow",
     "numpy",
+    "opencv-python-headless",
     "pydantic",
     "safetensors",
     "timm",
     "torch",
+    "transformers",
 )
 """What loading and serving import, beside this package, whose code travels with the model."""
 

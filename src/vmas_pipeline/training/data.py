@@ -107,9 +107,11 @@ class ShuffledClips(Dataset):
         self.folder = folder / "train"
         self.seed = seed
         index = read_index(self.folder)
-        self.names, self.shard = np.unique(index["shard"], return_inverse=True)
-        self.clips = index["clip_id"].to_numpy(str)
-        self.spans = index[["offset", "length"]].to_numpy()
+        # tens of millions of clips: no Python object a clip, and each rank has these
+        self.names, shard = np.unique(index["shard"], return_inverse=True)
+        self.shard = shard.astype(np.int32)
+        self.clips = index["clip_id"].str.encode("utf-8").to_numpy("S")
+        self.spans = index[["offset", "length"]].to_numpy(np.int64)
 
     def __getitem__(self, position: int) -> tuple[Sample, int]:
         """The clip at a position, and the position."""
@@ -119,7 +121,7 @@ class ShuffledClips(Dataset):
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""
         offset, length = self.spans[number]
-        return read_clip(self.folder / self.names[self.shard[number]], offset, length, self.clips[number])
+        return read_clip(self.folder / self.names[self.shard[number]], offset, length, self.clips[number].decode())
 
     @lru_cache(maxsize=2)  # noqa: B019, a run has one of these
     def _order(self, epoch: int) -> np.ndarray:
