@@ -4,7 +4,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from pydantic import TypeAdapter, ValidationError
 
-from vmas_pipeline.model.config import vmas_base, vmas_paper, with_overrides
+from vmas_pipeline.model.config import vmas_base, vmas_paper
 from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, TrainConfig
 
@@ -17,7 +17,7 @@ def configured(environment: str) -> TrainConfig:
 
 
 def test_the_environments_train_the_sizes_that_they_are_named_after():
-    assert configured("base").model.build() == with_overrides(vmas_base(), {"curves": {"events": 3}})
+    assert configured("base").model.build() == vmas_base()
     assert configured("paper").model.build() == vmas_paper()
 
 
