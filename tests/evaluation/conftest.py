@@ -5,16 +5,9 @@ from typing import Any
 import pytest
 
 from vmas_pipeline.evaluation.config import EvaluationConfig
-from vmas_pipeline.evaluation.evaluate import clips_table, compute_metrics
+from vmas_pipeline.evaluation.evaluate import compute_metrics
 from vmas_pipeline.evaluation.measure import Measured
-from vmas_pipeline.evaluation.result import MetricResult
-
-from ..world import World, make_world
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory) -> World:
-    return make_world(tmp_path_factory.mktemp("world"))
+from vmas_pipeline.evaluation.result import MetricResult, clips_table
 
 
 @pytest.fixture(scope="session")
@@ -34,4 +27,4 @@ def results(measured) -> dict[str, MetricResult]:
 
 @pytest.fixture(scope="session")
 def clips(measured, results) -> Any:
-    return clips_table(measured, list(results.values()))
+    return clips_table(measured.about, results.values())

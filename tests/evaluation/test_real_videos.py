@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vmas_pipeline.evaluation.real_videos import RealVideosConfig, evaluate_real_videos
+from vmas_pipeline.evaluation.config import RealVideosConfig
+from vmas_pipeline.evaluation.real_videos import evaluate_real_videos
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.generator import Music

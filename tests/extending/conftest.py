@@ -7,14 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from ..world import World, make_world
-
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory) -> World:
-    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vmas_pipeline.curation.config import VocalsConfig
-from vmas_pipeline.media import read_audio, whole_file
+from vmas_pipeline.media import read_audio, write_flac
 
 if TYPE_CHECKING:
     from vmas_pipeline.audio.tagger import MusicTagger
@@ -76,7 +76,6 @@ def remove_voice(path: Path, stem: Path, config: VocalsConfig) -> None:
     """
     if stem.is_file():
         return
-    import soundfile
     import torch
     from demucs.apply import apply_model
 
@@ -87,9 +86,7 @@ def remove_voice(path: Path, stem: Path, config: VocalsConfig) -> None:
     with torch.inference_mode():
         parts = apply_model(model, mix, device=config.device, shifts=0)[0]  # [sources, 2, N]
     music = sum(part for name, part in zip(model.sources, parts) if name != "vocals").cpu().numpy()
-    with whole_file(stem) as temporary:
-        samples = np.clip(music * deviation + mean, -1, 1).T
-        soundfile.write(temporary, samples, model.samplerate, format="FLAC", subtype="PCM_16")
+    write_flac(stem, music * deviation + mean, model.samplerate)
 
 
 @functools.cache

@@ -16,3 +16,19 @@ class EvaluationConfig:
     """Clips heard at once."""
     report_clips: int = Field(default=8, ge=0)
     """Clips shown and played in the report."""
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class RealVideosConfig:
+    """Which videos, and how much of each."""
+
+    folder: str = "data/real_videos"
+    """A folder with any tree of videos."""
+    seconds: float = Field(default=10.0, gt=0)
+    """Of each video at most, from its start."""
+    seed: int = Field(default=0, ge=0)
+    """Of the music."""
+    flow_size: int = Field(default=64, ge=16)
+    """Short side, in pixels, at which the flow is measured."""
+    watch: bool = True
+    """Write each video with its music."""

@@ -1,6 +1,5 @@
 """The evaluation of a system: extract features, compute the metrics, write them and the report."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +7,8 @@ from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.measure import Measured, measure
 from vmas_pipeline.evaluation.metrics import METRICS
 from vmas_pipeline.evaluation.report import write_report
-from vmas_pipeline.evaluation.result import MetricResult, to_metrics
-from vmas_pipeline.media import ClipSpec, whole_file
+from vmas_pipeline.evaluation.result import MetricResult, clips_table, to_metrics, write_results
+from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.systems.generated import Record
 from vmas_pipeline.tracking import RunLogger
 
@@ -59,12 +58,8 @@ def evaluate(
         "split": measured.rows[0]["split"],
         **to_metrics(results),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    clips = clips_table(measured, results)
-    with whole_file(out / "clips.parquet") as temporary:
-        clips.to_parquet(temporary, index=False)
-    with whole_file(out / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(metrics, indent=2) + "\n")
+    clips = clips_table(measured.about, results)
+    write_results(out, metrics, clips)
     if report is not None:
         shown = spread(clips, config.report_clips)
         run_id = logger.run_id if logger else None
@@ -77,20 +72,6 @@ def evaluate(
 def compute_metrics(measured: Measured) -> list[MetricResult]:
     """Every metric of `metrics.METRICS` that this data can show."""
     return [result for compute in METRICS for result in compute(measured)]
-
-
-def clips_table(measured: Measured, results: list[MetricResult]) -> "DataFrame":
-    """A row a clip: what it is, and each metric's own values."""
-    from pandas import DataFrame
-
-    columns: dict[str, Any] = {
-        "clip_id": [row["clip_id"] for row in measured.rows],
-        "source_id": measured.sources,
-        "genre": measured.genres,
-    }
-    for result in results:
-        columns |= result.per_clip
-    return DataFrame(columns)
 
 
 def spread(clips: "DataFrame", count: int) -> list[str]:

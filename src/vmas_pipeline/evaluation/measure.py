@@ -47,6 +47,12 @@ class Measured:
         """object [N], str or None."""
         return np.array([row["genre"] for row in self.rows], object)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """The first columns of clips.parquet."""
+        names = [row["clip_id"] for row in self.rows]
+        return {"clip_id": names, "source_id": self.sources, "genre": self.genres}
+
 
 def measure(
     config: EvaluationConfig,

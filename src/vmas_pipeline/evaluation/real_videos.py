@@ -5,18 +5,17 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass as validated
 from tqdm import tqdm
 
 from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.curation.sources import find_sources
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
+from vmas_pipeline.evaluation.config import RealVideosConfig
 from vmas_pipeline.evaluation.metrics.alignment import blind_scores, mv_align
-from vmas_pipeline.evaluation.result import MetricResult, to_metrics
+from vmas_pipeline.evaluation.result import MetricResult, clips_table, to_metrics, write_results
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.media import (
@@ -31,25 +30,6 @@ from vmas_pipeline.media import (
 )
 from vmas_pipeline.systems.interface import System
 from vmas_pipeline.tracking import RunLogger
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-
-@validated(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class RealVideosConfig:
-    """Which videos, and how much of each."""
-
-    folder: str = "data/real_videos"
-    """A folder with any tree of videos."""
-    seconds: float = Field(default=10.0, gt=0)
-    """Of each video at most, from its start."""
-    seed: int = Field(default=0, ge=0)
-    """Of the music."""
-    flow_size: int = Field(default=64, ge=16)
-    """Short side, in pixels, at which the flow is measured."""
-    watch: bool = True
-    """Write each video with its music."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +71,14 @@ def evaluate_real_videos(
     out.mkdir(parents=True, exist_ok=True)
     with whole_file(out / "skipped.json") as temporary:
         temporary.write_text(json.dumps(skipped, indent=2) + "\n")
-    if len({each.source for each in clips}) < 2:
+    sources = {each.source for each in clips}
+    if len(sources) < 2:
         least = f"two videos of {clip.duration_s:g} s or more"
         raise ValueError(f"{folder} holds fewer than {least}: see {out / 'skipped.json'}")
     results = _results(clips, clip)
-    metrics = {"clips": len(clips), "sources": len({each.source for each in clips}), **to_metrics(results)}
-    with whole_file(out / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(metrics, indent=2) + "\n")
-    with whole_file(out / "clips.parquet") as temporary:
-        _table(clips, results).to_parquet(temporary, index=False)
+    metrics = {"clips": len(clips), "sources": len(sources), **to_metrics(results)}
+    about = {"source_path": [each.source for each in clips], "start_s": [each.start_s for each in clips]}
+    write_results(out, metrics, clips_table(about, results))
     if logger:
         logger.metrics({f"real_videos/{r.name}/value": r.value for r in results})
     return metrics
@@ -171,12 +150,3 @@ def _results(clips: list[_Clip], clip: ClipSpec) -> list[MetricResult]:
             note="1 where the music is as dense as the picture's events",
         ),
     ]
-
-
-def _table(clips: list[_Clip], results: list[MetricResult]) -> "DataFrame":
-    from pandas import DataFrame
-
-    columns: dict[str, Any] = {"source_path": [c.source for c in clips], "start_s": [c.start_s for c in clips]}
-    for result in results:
-        columns |= result.per_clip
-    return DataFrame(columns)

@@ -2,11 +2,18 @@
 
 # N clips
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from vmas_pipeline.media import whole_file
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +76,28 @@ def to_metrics(results: Iterable[MetricResult]) -> dict[str, Any]:
     for name in ("mv_align", "mv_align_local_maximum"):
         if name in records:
             short[name] = {"generated": records[name]["value"], **records[name]["levels"]}
-    ranks = {"r_at_1": "r_at_1", "r_at_10": "r_at_10", "median_rank": "median_rank"}
     if "r_at_10" in records:
-        short["retrieval"] = {key: records[name]["value"] for key, name in ranks.items()}
+        short["retrieval"] = {name: records[name]["value"] for name in ("r_at_1", "r_at_10", "median_rank")}
         short["retrieval"]["candidates"] = records["r_at_10"]["levels"]["candidates"]
     if "genre_agreement" in records:
         short["genre_agreement"] = records["genre_agreement"]["value"]
     return {**short, "results": records}
+
+
+def clips_table(about: Mapping[str, Any], results: Iterable[MetricResult]) -> "DataFrame":
+    """A row a clip: columns that say what it is, and each metric's own values."""
+    from pandas import DataFrame
+
+    columns = dict(about)
+    for result in results:
+        columns |= result.per_clip
+    return DataFrame(columns)
+
+
+def write_results(out: Path, metrics: Mapping[str, Any], clips: "DataFrame") -> None:
+    """Write metrics.json and clips.parquet into a folder, each atomically."""
+    out.mkdir(parents=True, exist_ok=True)
+    with whole_file(out / "clips.parquet") as temporary:
+        clips.to_parquet(temporary, index=False)
+    with whole_file(out / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(metrics, indent=2) + "\n")

@@ -14,7 +14,7 @@ from vmas_pipeline.media.probe import Measured, MediaInfo, measure, probe
 from vmas_pipeline.media.remux import check_output, replace_audio
 from vmas_pipeline.media.sound import read_audio
 from vmas_pipeline.media.survey import Survey, survey
-from vmas_pipeline.media.write import write_video
+from vmas_pipeline.media.write import write_flac, write_video
 
 __all__ = [
     "CONTAINERS",
@@ -35,5 +35,6 @@ __all__ = [
     "replace_audio",
     "survey",
     "whole_file",
+    "write_flac",
     "write_video",
 ]

@@ -15,6 +15,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vmas_pipeline.media.files import whole_file
 from vmas_pipeline.media.outputs import BITS_PER_CHANNEL, check_waveform, container_for, output
 
 _AUDIO_BLOCK = 1024
@@ -93,3 +94,17 @@ def _sound_packets(sound: AudioStream, waveform: np.ndarray, sample_rate: int) -
         frame.sample_rate, frame.pts, frame.time_base = sample_rate, first, Fraction(1, sample_rate)
         yield from sound.encode(frame)
     yield from sound.encode(None)
+
+
+def write_flac(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+    """Writes sound as FLAC of 16 bits, atomically.
+
+    Args:
+        path: the file.
+        waveform: float [C, N]; what is outside [-1, 1] is clipped.
+        sample_rate: in Hz.
+    """
+    import soundfile
+
+    with whole_file(path) as temporary:
+        soundfile.write(temporary, np.clip(waveform, -1, 1).T, sample_rate, format="FLAC", subtype="PCM_16")

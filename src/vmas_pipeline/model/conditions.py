@@ -34,11 +34,6 @@ class Conditions:
             has_curves={name: change(given) for name, given in self.has_curves.items()},
         )
 
-    def shown(self, shown: Tensor) -> "Conditions":
-        """Of the clips where `shown`, bool [B], is False, nothing is given."""
-        given = {name: mask & shown for name, mask in self.has_curves.items()}
-        return replace(self, has_video=self.has_video & shown, has_curves=given)
-
     def __len__(self) -> int:
         return len(self.frames)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
-from vmas_pipeline.evaluation.real_videos import RealVideosConfig
+from vmas_pipeline.evaluation.config import RealVideosConfig
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.tracking import active_logger

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.evaluate import evaluate
-from vmas_pipeline.generator import ModelFolderError
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.registry import model_folder
 from vmas_pipeline.systems import load_system
@@ -60,6 +59,6 @@ def measure_champion(
         folder = model_folder(f"models:/{name}@{alias}")
         system = load_system("vmas", folder, **generation.options)
         generate_clips(generation, clip, system, features, generated)
-    except (ModelFolderError, ValueError) as error:
+    except ValueError as error:
         return {"reason": f"version {champion.version} makes no music for these clips ({error})"}
     return evaluate(evaluation, clip, generated, reconstructed, features, manifest, out)

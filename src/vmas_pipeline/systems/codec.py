@@ -13,7 +13,7 @@ from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Music, decode_in_chunks
 from vmas_pipeline.media import ClipSpec, read_audio
-from vmas_pipeline.systems.vmas import folder_hash
+from vmas_pipeline.systems.interface import folder_hash
 
 
 class CodecSystem:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vmas_pipeline.media import whole_file
+from vmas_pipeline.media import whole_file, write_flac
 
 RECORD = "record.json"
 EMBEDDINGS = "embeddings.npz"
@@ -50,10 +50,7 @@ class Record:
 
 def write_clip(folder: Path, clip_id: str, waveform: np.ndarray, sample_rate: int) -> None:
     """A waveform float32 [S] in [-1, 1] as 16-bit FLAC, atomically."""
-    import soundfile
-
-    with whole_file(clip_file(folder, clip_id)) as temporary:
-        soundfile.write(temporary, np.clip(waveform, -1, 1), sample_rate, format="FLAC", subtype="PCM_16")
+    write_flac(clip_file(folder, clip_id), waveform[None], sample_rate)
 
 
 def read_clip(folder: Path, clip_id: str) -> np.ndarray:

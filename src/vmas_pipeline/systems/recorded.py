@@ -11,7 +11,7 @@ import numpy as np
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Music
 from vmas_pipeline.media import ClipSpec, read_audio
-from vmas_pipeline.systems.vmas import folder_hash
+from vmas_pipeline.systems.interface import folder_hash
 
 ENDINGS = (".flac", ".wav")
 

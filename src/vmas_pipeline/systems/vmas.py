@@ -2,7 +2,6 @@
 
 # B clips, N samples of a clip, D width of an embedding
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Generator, Music, clip_seed
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.systems.interface import folder_hash
 
 
 class VMAsSystem:
@@ -60,13 +60,3 @@ class VMAsSystem:
         with torch.inference_mode():
             video, music = model.embed_video(generator.conditions(frames)), model.embed_music(codes)
         return video.cpu().numpy(), music.cpu().numpy()
-
-
-def folder_hash(folder: Path) -> str:
-    """Of all that lies in a folder, names and contents."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(str(file.relative_to(folder)).encode() + b"\0")
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ from vmas_pipeline.generator import model_config
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
+from vmas_pipeline.tracking import flatten
 
 if TYPE_CHECKING:
     import torch
@@ -80,27 +81,25 @@ class ModelConfig:
                 f"clips have {clip.frames_per_clip} frames, no multiple of the model's frame_stride "
                 f"({model.frame_stride}): set train.model.overrides.frame_stride or the clip's settings"
             )
-        stated = _leaves(model.to_dict() if self.init_from else self.overrides)
-        for name, theirs in _leaves(derived).items():
+        stated = flatten(model.to_dict() if self.init_from else self.overrides)
+        for name, theirs in flatten(derived).items():
             if (ours := stated.get(name, theirs)) != theirs:
                 way = "take clips and codec of that model" if self.init_from else f"drop train.model.overrides.{name}"
                 raise ValueError(f"the model's {name} is {ours}, but clips and codec have {theirs}: {way}")
-        return self if self.init_from else replace(self, overrides=_joined(self.overrides, derived))
+        return self if self.init_from else replace(self, overrides=merged(self.overrides, derived))
 
 
-def _leaves(values: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested values by their dotted names."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= _leaves(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
-    return found
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested mappings joined, changes winning.
 
-
-def _joined(overrides: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
-    """Overrides and derived sizes, which are two deep."""
-    return overrides | {
-        key: {**overrides.get(key, {}), **value} if isinstance(value, dict) else value for key, value in derived.items()
-    }
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+    {'a': {'b': 1, 'c': 3}}
+    """
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from vmas_pipeline import tracking
-from vmas_pipeline.codec.interface import load_codec
+from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.features.shards import Folder, read_index
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.registry import model_folder
@@ -76,8 +76,9 @@ def prepare(
     Returns:
         The run's checkpoints, and the file of the job, which lies beside them.
     """
-    config = _fitted(config, clip, codec)
-    _check(config, codec)
+    loaded = load_codec(codec)
+    config = _fitted(config, clip, loaded)
+    _check(config, loaded)
     read_index(features / "train")
     if available := device_bytes(config):
         plan(config).check(config, available)
@@ -116,7 +117,7 @@ def plan_lines(
         ValueError: as `prepare`; what the training takes is told before.
     """
     if codec.is_dir():
-        config = _fitted(config, clip, codec)
+        config = _fitted(config, clip, load_codec(codec))
     planned, engine = plan(config), config.engine
     yield from planned.lines(config)
     if available := device_bytes(config):
@@ -132,15 +133,15 @@ def plan_lines(
     )
 
 
-def _fitted(config: TrainConfig, clip: ClipSpec, codec: Path) -> TrainConfig:
+def _fitted(config: TrainConfig, clip: ClipSpec, codec: AudioCodec) -> TrainConfig:
     """With the sizes that clips and codec decide; an address in the registry becomes the folder behind it."""
     model = config.model
     if model.init_from:
         model = replace(model, init_from=str(model_folder(model.init_from)))
-    return replace(config, model=model.fitted(clip, load_codec(codec)))
+    return replace(config, model=model.fitted(clip, codec))
 
 
-def _check(config: TrainConfig, codec: Path) -> None:
+def _check(config: TrainConfig, codec: AudioCodec) -> None:
     """Refuse what cannot run here or cannot be started from, before any process starts."""
     engine = config.engine
     if config.optimiser.adaptive and engine.ranks > 1 and engine.zero_stage and not torch.cuda.is_available():
@@ -148,4 +149,4 @@ def _check(config: TrainConfig, codec: Path) -> None:
             f"train.optimiser.name {config.optimiser.name} sums over the ranks of ZeRO on GPUs alone: set "
             "train.engine.zero_stage to 0 or train.engine.processes to 1 here, or take adamw"
         )
-    check_init_from(config.model, load_codec(codec).code_vectors)
+    check_init_from(config.model, codec.code_vectors)
