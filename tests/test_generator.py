@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from vmas_pipeline.curation import CurationConfig, curate
-from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
 from vmas_pipeline.features.clip import extract_clip
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
@@ -124,9 +123,7 @@ def test_curation_and_generation_see_the_same_frames_at_the_same_times(
     (tmp_path / "raw").mkdir()
     encoding = ["-c:v", "libx264", "-g", "150", "-bf", "3"]  # a seek in the transport stream lands a key frame late
     video = ramp_film(tmp_path / "raw" / name, 10.2, *encoding)
-    lenient = CurationConfig(
-        similarity=SimilarityConfig(maximum=2.0), vocals=VocalsConfig(policy="keep"), backend="inline"
-    )
+    lenient = CurationConfig(filters={"similarity": {"maximum": 2.0}, "vocals": {"policy": "keep"}}, backend="inline")
     manifest = curate(lenient, CLIP, tmp_path / "raw", tmp_path / "curated").manifest
     clips = [extract_clip(row, FeaturesConfig(), CLIP, generator.codec) for row in manifest.to_dict("records")]
     seen: dict[float, np.ndarray] = {}

@@ -39,9 +39,9 @@ def _spread(module: torch.nn.Module) -> None:
             buffer.fill_(True)
 
 
-def film(path: Path, seconds: float, fps: int = 10) -> Path:
-    """A square that moves over grey, without a sound: H.264 and silent AAC."""
-    frames = np.full((round(seconds * fps), 32, 48, 3), 40, np.uint8)
+def film(path: Path, seconds: float, fps: int = 10, brightness: int = 40) -> Path:
+    """A square that moves over grey of a brightness, without a sound: H.264 and silent AAC."""
+    frames = np.full((round(seconds * fps), 32, 48, 3), brightness, np.uint8)
     for index, frame in enumerate(frames):
         left = 3 * index % 40
         frame[8:16, left : left + 8] = 220

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from vmas_pipeline.curation import Curated, CurationConfig, curate
-from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
-from vmas_pipeline.curation.curate import COLUMNS, REJECTED
+from vmas_pipeline.curation.filters.similarity import Similarity
+from vmas_pipeline.curation.filters.vocals import Vocals
+from vmas_pipeline.curation.table import columns, refusal_columns
 from vmas_pipeline.media import ClipSpec, Limits, local
 from vmas_pipeline.media.worker import _Worker
 from vmas_pipeline.sample_data.config import SampleDataConfig
@@ -34,7 +35,7 @@ def curated(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 def test_sound_films_become_clips_with_all_that_is_known(curated: Curated) -> None:
     manifest = curated.manifest
-    assert list(manifest.columns) == list(COLUMNS)
+    assert list(manifest.columns) == list(columns(CONFIG))
     assert len(manifest) == 8 and manifest["clip_id"].is_monotonic_increasing
     row = manifest.iloc[1]
     assert row["clip_id"] == f"{row['source_id']}-00003000"
@@ -48,7 +49,7 @@ def test_sound_films_become_clips_with_all_that_is_known(curated: Curated) -> No
 
 def test_every_flaw_is_refused_for_its_own_reason(curated: Curated) -> None:
     rejected = curated.rejected
-    assert list(rejected.columns) == list(REJECTED)
+    assert list(rejected.columns) == list(refusal_columns(CONFIG))
     for row in rejected.itertuples():
         flaw = Path(row.source_path).name.split("-")[1]
         assert row.reason == flaw or (flaw, row.reason) == ("truncated", "sound_missing"), row.detail
@@ -73,24 +74,23 @@ def test_a_second_run_inspects_only_what_changed(raw: Path, tmp_path: Path) -> N
 
 def test_other_settings_judge_anew(raw: Path, tmp_path: Path) -> None:
     curate(CONFIG, CLIP, raw, tmp_path)
-    lenient = CurationConfig(
-        similarity=SimilarityConfig(maximum=2.0), vocals=VocalsConfig(policy="keep"), backend="inline"
-    )
+    filters = {"similarity": Similarity(maximum=2.0), "vocals": {"policy": "keep"}}
+    lenient = CurationConfig(filters=filters, backend="inline")
     reasons = set(curate(lenient, CLIP, raw, tmp_path).rejected["reason"])
     assert not reasons & {"vocals", "still_picture"} and "too_short" in reasons
 
 
 def test_missing_weights_stop_the_flow_instead_of_refusing_films(raw: Path, tmp_path: Path) -> None:
-    vocals = VocalsConfig(policy="separate", demucs_folder=tmp_path / "missing")
+    vocals = Vocals(policy="separate", demucs_folder=tmp_path / "missing")
     with pytest.raises(ValueError, match="Demucs needs the weights"):
-        curate(CurationConfig(vocals=vocals, backend="inline"), CLIP, raw, tmp_path)
+        curate(CurationConfig(filters={"vocals": vocals}, backend="inline"), CLIP, raw, tmp_path)
 
 
 def test_films_of_no_use_leave_an_empty_manifest(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     shutil.copy(raw / "synthetic" / "flawed-unreadable-000.mp4", tmp_path / "raw")
     curated = curate(CONFIG, CLIP, tmp_path / "raw", tmp_path / "out")
-    assert len(curated.manifest) == 0 and list(curated.manifest.columns) == list(COLUMNS)
+    assert len(curated.manifest) == 0 and list(curated.manifest.columns) == list(columns(CONFIG))
     assert curated.rejected["reason"].tolist() == ["unreadable"]
 
 
@@ -103,7 +103,7 @@ def test_damage_costs_its_clips_and_not_the_film(raw: Path, tmp_path: Path) -> N
     assert curated.manifest["start_s"].tolist() == [0.0]
     (row,) = curated.rejected.itertuples()
     assert row.clip_id.endswith("-00003000") and row.reason in ("picture_missing", "sound_missing")
-    assert "at least 98% is asked for (curation.present)" in row.detail
+    assert "at least 98% is asked for (curation.filters.presence.minimum)" in row.detail
 
 
 def test_whatever_lies_in_the_folder_is_a_clip_or_a_row(raw: Path, tmp_path: Path) -> None:

@@ -30,14 +30,23 @@ def test_the_sidecar_tells_licence_genre_title_and_address(tmp_path: Path) -> No
         '{"license": "CC-BY-4.0", "genre": "folk", "title": " A song ", "webpage_url": "https://example.org/1", "n": 1}'
     )
     about = read_about(tmp_path / "film.mp4")
-    assert about == About(licence="CC-BY-4.0", genre="folk", title="A song", url="https://example.org/1")
+    assert about == About(
+        licence="CC-BY-4.0", genre="folk", title="A song", url="https://example.org/1", address="https://example.org/1"
+    )
+
+
+def test_the_site_and_its_id_name_a_video_before_its_address_does(tmp_path: Path) -> None:
+    (tmp_path / "film.info.json").write_text(
+        '{"id": "abc", "extractor_key": "Youtube", "webpage_url": "https://youtu.be/abc"}'
+    )
+    assert read_about(tmp_path / "film.mp4").address == "Youtube:abc"
 
 
 @pytest.mark.parametrize("content", [None, "not json", "[1]", '{"license": 3, "title": ""}', "\udcff"])
 def test_a_sidecar_that_is_missing_or_broken_tells_nothing(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "film.info.json").write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert read_about(tmp_path / "film.mp4") == About(licence="unknown", genre=None, title=None, url=None)
+    assert read_about(tmp_path / "film.mp4") == About(licence="unknown", genre=None, title=None, url=None, address=None)
 
 
 def test_the_fingerprint_changes_with_film_and_sidecar(tmp_path: Path) -> None:

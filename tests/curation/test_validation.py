@@ -3,16 +3,20 @@ from pathlib import Path
 import pandas
 import pytest
 
-from vmas_pipeline.curation import require_valid, validate
+from vmas_pipeline.curation import CurationConfig, require_valid, validate
+
+CONFIG = CurationConfig()
 
 
 @pytest.fixture
 def manifest() -> pandas.DataFrame:
     rows = [
         {
-            "clip_id": f"{source:016x}-{start * 1000:08d}", "source_id": f"{source:016x}", "source_path": "a.mp4",
+            "clip_id": f"{source:016x}-{start * 1000:08d}", "source_id": f"{source:016x}",
+            "group_id": f"{source:016x}", "source_path": "a.mp4",
             "audio_path": "a.mp4", "start_s": float(start), "duration_s": 5.0, "split": split, "similarity": 0.4,
-            "vocal_score": -0.05, "licence": "unknown", "genre": None, "title": None, "url": None, "width": 64,
+            "vocal_score": -0.05, "picture_present": 1.0, "sound_present": 1.0, "loudness_db": -20.0,
+            "licence": "unknown", "genre": None, "title": None, "url": None, "width": 64,
             "height": 64, "fps": 24.0, "video_codec": "h264", "audio_codec": "aac", "sample_rate": 16_000,
         }
         for source, split in enumerate(("train", "validation", "test"))
@@ -22,7 +26,7 @@ def manifest() -> pandas.DataFrame:
 
 
 def test_a_sound_manifest_passes_and_its_docs_are_written(manifest: pandas.DataFrame, tmp_path: Path) -> None:
-    validation = validate(manifest, tmp_path / "docs")
+    validation = validate(CONFIG, manifest, tmp_path / "docs")
     require_valid(validation)
     assert validation.success and validation.failures == ()
     assert validation.docs.is_file()
@@ -33,11 +37,11 @@ def test_every_fault_is_named_and_the_docs_survive(manifest: pandas.DataFrame, t
     manifest.loc[1, "clip_id"] = manifest.loc[0, "clip_id"]
     manifest.loc[2, "split"] = "train"
     manifest.loc[3, "vocal_score"] = 2.0
-    validation = validate(manifest.drop(columns="similarity"), tmp_path / "docs")
+    validation = validate(CONFIG, manifest.drop(columns="similarity"), tmp_path / "docs")
     with pytest.raises(ValueError, match="the manifest is not valid") as caught:
         require_valid(validation)
     message = str(caught.value)
-    for fault in ("clip_id: column values to be unique", "splits_of_source: ", "vocal_score: ", "similarity: "):
+    for fault in ("clip_id: column values to be unique", "splits_of_group: ", "vocal_score: ", "similarity: "):
         assert fault in message
     assert "no such column" in message and "rejected.parquet" in message
     assert validation.docs.is_file()
@@ -45,4 +49,4 @@ def test_every_fault_is_named_and_the_docs_survive(manifest: pandas.DataFrame, t
 
 def test_an_empty_manifest_is_refused(manifest: pandas.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="table row count"):
-        require_valid(validate(manifest.iloc[:0], tmp_path / "docs"))
+        require_valid(validate(CONFIG, manifest.iloc[:0], tmp_path / "docs"))

@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 import torch
+from pydantic import TypeAdapter
 
 from vmas_pipeline import load_model
 from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.curation import CurationConfig, characteristics, curate, filters, require_valid, validate
 from vmas_pipeline.evaluation import evaluate as evaluation
 from vmas_pipeline.evaluation import metrics
 from vmas_pipeline.evaluation.config import EvaluationConfig
@@ -57,6 +60,23 @@ def test_a_system_is_generated_and_measured(example, world, tmp_path):
     results = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["results"]
     assert results["mv_align"]["value"] <= results["mv_align"]["levels"]["metronome"] + 0.05
     assert "r_at_10" not in results
+
+
+def test_a_filter_refuses_and_its_scores_stand_in_every_table(example, tmp_path):
+    example("A filter", "darkness", filters)
+    (tmp_path / "raw").mkdir()
+    for name, brightness in (("a", 0), ("b", 120), ("c", 130), ("d", 140)):
+        film(tmp_path / "raw" / f"{name}.mp4", CLIP.duration_s, brightness=brightness)
+    settings = {"similarity": None, "vocals": None, "loudness": None, "darkness": {"minimum": 40}}
+    config = TypeAdapter(CurationConfig).validate_python({"filters": settings, "backend": "inline"})
+    found = curate(config, CLIP, tmp_path / "raw", tmp_path / "out")
+    assert found.manifest["brightness"].between(110, 150).all() and len(found.manifest) == 3
+    (refused,) = found.rejected.itertuples()
+    assert (refused.stage, refused.reason) == ("darkness", "dark") and refused.brightness < 20
+    assert characteristics(config, found.manifest, found.rejected)["brightness"].notna().all()
+    require_valid(validate(config, found.manifest, tmp_path / "docs"))
+    with pytest.raises(ValueError, match="brightness: column values to be between"):
+        require_valid(validate(config, found.manifest.assign(brightness=300.0), tmp_path / "docs"))
 
 
 def test_an_encoder_trains_is_saved_and_generates(example, tmp_path):

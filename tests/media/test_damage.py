@@ -25,8 +25,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts", "avi"])
 def test_a_whole_video_is_present_everywhere(films: Path, ending: str) -> None:
-    found = survey(films / f"film.{ending}", times=[0.5, 11.5], size=16, spans=SPANS)
-    assert found.frames.shape == (2, 16, 16, 3)
+    found = survey(films / f"film.{ending}", times=[0.5, 11.5], sizes=[16], spans=SPANS)
+    assert found.frames[16].shape == (2, 16, 16, 3)
     assert found.picture.min() > 0.95  # FFmpeg's AVIs have one empty frame
     assert found.picture[1:].min() > 0.98 and found.sound[:-1].min() > 0.98 and found.sound[-1] > 0.9
 
@@ -38,7 +38,7 @@ def test_a_damaged_middle_is_missing_there_and_nowhere_else(films: Path, tmp_pat
     content[begin:end] = np.random.default_rng(1).bytes(end - begin)
     path = tmp_path / f"damaged.{ending}"
     path.write_bytes(content)
-    found = survey(path, times=[], size=16, spans=SPANS)
+    found = survey(path, times=[], sizes=[16], spans=SPANS)
     whole = np.delete(np.arange(12), [4, 5, 6])
     assert found.picture[5] < 0.5 and found.sound[5] < 0.6
     assert found.picture[whole].min() > 0.98 and found.sound[whole[:-1]].min() > 0.98
@@ -58,13 +58,13 @@ def test_a_stream_that_ends_early_is_missing_afterwards(films: Path, tmp_path: P
     path, other = tmp_path / "short.mkv", "a" if track == "v" else "v"
     maps = ["-map", f"0:{track}", "-map", f"1:{other}"]
     ffmpeg("-t", 6, "-i", films / "film.mp4", "-i", films / "film.mp4", *maps, "-c", "copy", path)
-    found = getattr(survey(path, times=[], size=16, spans=SPANS), share)
+    found = getattr(survey(path, times=[], sizes=[16], spans=SPANS), share)
     assert found[:5].min() > 0.98 and found[7:].max() == 0
 
 
 def test_a_video_without_sound_has_none_of_it(tmp_path: Path) -> None:
     path = ramp_film(tmp_path / "mute.mp4", 2, "-c:v", "libx264", sound=None)
-    assert survey(path, times=[], size=16, spans=SPANS[:2]).sound.tolist() == [0, 0]
+    assert survey(path, times=[], sizes=[16], spans=SPANS[:2]).sound.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
@@ -76,7 +76,7 @@ def test_slow_and_variable_rates_are_no_damage(tmp_path: Path, ending: str) -> N
     ffmpeg(*source, "-c:v", "libx264", varied)
     for path in (slides, varied):
         last = measure(path).duration_s
-        assert survey(path, times=[], size=16, spans=[s for s in SPANS if s[1] <= last]).picture.min() > 0.98
+        assert survey(path, times=[], sizes=[16], spans=[s for s in SPANS if s[1] <= last]).picture.min() > 0.98
 
 
 def test_frames_lost_at_random_are_no_variable_rate(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_frames_lost_at_random_are_no_variable_rate(tmp_path: Path) -> None:
     lost = "select='lt(random(3)\\,0.3)'"
     source = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24:d=12", "-vf", lost, "-fps_mode", "passthrough"]
     ffmpeg(*source, "-c:v", "libx264", "-g", 1, path)
-    assert survey(path, times=[], size=16, spans=[(0, 11)]).picture.max() < 0.98
+    assert survey(path, times=[], sizes=[16], spans=[(0, 11)]).picture.max() < 0.98
 
 
 def test_nothing_that_can_be_decoded_is_an_error(films: Path, tmp_path: Path) -> None:
@@ -94,5 +94,5 @@ def test_nothing_that_can_be_decoded_is_an_error(films: Path, tmp_path: Path) ->
     path = tmp_path / "empty.mp4"
     path.write_bytes(content)
     with pytest.raises(MediaError, match="holds no frame that can be decoded") as caught:
-        survey(path, times=[], size=16, spans=SPANS)
+        survey(path, times=[], sizes=[16], spans=SPANS)
     assert caught.value.reason == "truncated"

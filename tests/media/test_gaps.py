@@ -60,7 +60,7 @@ def test_a_gap_in_the_picture_holds_the_last_frame(tmp_path: Path) -> None:
     ffmpeg("-i", source, "-vf", "select='not(between(n,25,74))'", "-fps_mode", "passthrough", path)
     shown = ramp_numbers(read_frames(path, frame_rate=5, size=16, start_s=0.5, frames=16))
     assert shown == [12, 17, 22, *[24] * 10, 77, 82, 87]
-    assert survey(path, times=[], size=16, spans=[(0, 1), (1, 3), (3, 4)]).picture.round(1).tolist() == [1, 0, 1]
+    assert survey(path, times=[], sizes=[16], spans=[(0, 1), (1, 3), (3, 4)]).picture.round(1).tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize("order", [("early", "late"), ("late", "early")])

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from vmas_pipeline.curation import CurationConfig, curate
-from vmas_pipeline.curation.config import SimilarityConfig, VocalsConfig
 from vmas_pipeline.media import ClipSpec, Limits, MediaError, local, read_audio, read_frames, replace_audio
 
 from .conftest import ffmpeg
@@ -22,9 +21,7 @@ CLIP = ClipSpec(duration_s=2.0, frame_rate=9.6, frame_size=32, sample_rate=16_00
 CONFIG = CurationConfig(
     backend="inline",
     limits=LIMITS,
-    similarity=SimilarityConfig(maximum=2.0),
-    vocals=VocalsConfig(policy="keep"),
-    silence_db=-200.0,
+    filters={"similarity": {"maximum": 2.0}, "vocals": {"policy": "keep"}, "loudness": {"minimum_db": -200.0}},
 )
 BASES = {
     "faststart.mp4": ("-c:v", "libx264", "-g", "12", "-c:a", "aac", "-movflags", "+faststart"),

@@ -2,112 +2,103 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from vmas_pipeline.curation import inspect
 from vmas_pipeline.curation.config import CurationConfig
-from vmas_pipeline.curation.inspect import Row, inspect_film
+from vmas_pipeline.curation.groups import group_sources
 from vmas_pipeline.curation.sources import find_sources, fingerprint
 from vmas_pipeline.curation.split import split_sources
-from vmas_pipeline.media import ClipSpec, whole_file
+from vmas_pipeline.curation.table import columns, inspected_columns, refusal_columns
+from vmas_pipeline.media import ClipSpec, remove_partial, whole_file
 from vmas_pipeline.scale_out import map_shards, split_into_shards
+from vmas_pipeline.versioning import code_version
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-COLUMNS = {
-    "clip_id": "str",
-    "source_id": "str",
-    "source_path": "str",
-    "audio_path": "str",
-    "start_s": "float64",
-    "duration_s": "float64",
-    "split": "str",
-    "similarity": "float64",
-    "vocal_score": "float64",
-    "licence": "str",
-    "genre": "str",
-    "title": "str",
-    "url": "str",
-    "width": "int32",
-    "height": "int32",
-    "fps": "float64",
-    "video_codec": "str",
-    "audio_codec": "str",
-    "sample_rate": "int32",
-}
-"""Columns of the manifest with their types. Times are seconds after the picture's start."""
-
-REFUSAL_COLUMNS = {"stage": "str", "reason": "str", "detail": "str"}
-
-REJECTED = ("source_path", "source_id", "clip_id", *REFUSAL_COLUMNS)
-"""Columns of the record of refusals."""
-
-_JUDGING = ("similarity", "vocals", "limits", "present", "silence_db")
-"""Settings that a verdict depends on."""
-
-_JUDGED_BY = 2
-"""Rises when the same settings would judge otherwise, so that old shards are made anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curated:
     """What curation found."""
 
-    manifest: "DataFrame"  # a row for each clip, sorted by clip_id; columns: COLUMNS
-    rejected: "DataFrame"  # a row for each refusal, sorted by source_path; columns: REJECTED
+    manifest: "DataFrame"  # a row for each clip, sorted by clip_id; columns: `table.columns`
+    rejected: "DataFrame"  # a row for each refusal, sorted by source_path; columns: `table.refusal_columns`
 
 
 def curate(config: CurationConfig, clip: ClipSpec, raw: Path, out: Path) -> Curated:
-    """Examines all films of a folder and cuts what is fit into clips; the cuts are virtual, nothing is re-encoded.
+    """Examines all videos of a folder and cuts what is fit into clips; the cuts are virtual, nothing is re-encoded.
 
-    Results are kept shard by shard in `out/shards`: a second run examines only what is new or changed.
+    Results are kept shard by shard in `out/shards`: a second run examines only what is new or changed, and what could
+    not be examined before. A change of the code that examines counts as a change of everything.
 
     Args:
         config: what is kept, and how the work is spread.
         clip: what a clip is.
-        raw: any tree of films, with yt-dlp's sidecars where there are any.
+        raw: any tree of videos, with yt-dlp's sidecars where there are any.
         out: gets shards/, and stems/ where voices are taken out.
 
     Raises:
-        ValueError: no film in `raw`; the configuration asks for weights that are missing.
+        ValueError: no video in `raw`; a filter lacks its weights; not one video could be examined.
     """
-    shards = [
-        _Shard.of(config, clip, paths, out) for paths in split_into_shards(find_sources(raw), config.sources_per_shard)
-    ]
-    _remove_others(out / "shards", {shard.result for shard in shards})
+    remove_partial(out)
+    shards = _plan(config, clip, find_sources(raw), out)
+    missing = [shard for shard in shards if not shard.done()]
+    for each in config.chosen.values() if missing else ():
+        each.prepare()
     task = partial(_inspect_shard, config, clip, out / "stems")
-    missing = [shard for shard in shards if not shard.result.is_file()]
     for _ in map_shards(task, missing, backend=config.backend, workers=config.workers, description="curation"):
         pass
-    return _assemble(config, [shard.result for shard in shards])
+    _remove_others(out / "shards", {shard.result for shard in shards})
+    curated = _assemble(config, [shard.result for shard in shards])
+    _report_unexamined(curated)
+    return curated
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Shard:
-    """Films for one task, and where its rows go."""
+    """Videos for one task, and where its rows go."""
 
     paths: Sequence[Path]
-    result: Path  # its name changes with the films, the settings and the clip
+    result: Path  # its name changes with the videos, the settings, the code and the clip
 
-    @classmethod
-    def of(cls, config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Path) -> "_Shard":
-        judging = {name: asdict(config)[name] for name in _JUDGING}
-        key = json.dumps([_JUDGED_BY, judging, asdict(clip), [fingerprint(path) for path in paths]], default=str)
-        return cls(paths=paths, result=out / "shards" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.parquet")
+    def done(self) -> bool:
+        """All of its videos were examined."""
+        import pyarrow.parquet
+
+        if not self.result.is_file():
+            return False
+        reasons = pyarrow.parquet.read_table(self.result, columns=["reason"])["reason"].to_pylist()
+        return not set(reasons) & set(inspect.RETRIED)
+
+
+def _plan(config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Path) -> list[_Shard]:
+    """Cuts the list of videos into shards, each named by everything that its rows depend on."""
+    code = code_version(inspect.__name__, *(type(each).__module__ for each in config.chosen.values()))
+    common = [code, config.identity(), asdict(clip), inspected_columns(config)]
+    shards = []
+    for part in split_into_shards(paths, config.sources_per_shard):
+        key = json.dumps([common, [fingerprint(path) for path in part]], default=str)
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        shards.append(_Shard(paths=part, result=out / "shards" / f"{name}.parquet"))
+    return shards
 
 
 def _inspect_shard(config: CurationConfig, clip: ClipSpec, stems: Path, shard: _Shard) -> None:
-    """One task: examines the films and writes their rows, whole or not at all."""
+    """One task: examines the videos and writes their rows atomically."""
     import pyarrow
     import pyarrow.parquet
 
-    rows: list[Row] = [row for path in shard.paths for row in inspect_film(config, clip, stems, path)]
-    types = {name: kind for name, kind in (COLUMNS | REFUSAL_COLUMNS).items() if name != "split"}
-    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in types.items()])
+    rows = [row for path in shard.paths for row in inspect.inspect_video(config, clip, stems, path)]
+    types = [(name, pyarrow.type_for_alias(kind)) for name, kind in inspected_columns(config).items()]
+    schema = pyarrow.schema([*types, ("fingerprint", pyarrow.list_(pyarrow.uint32()))])
     with whole_file(shard.result) as temporary:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), temporary)
 
@@ -119,18 +110,30 @@ def _assemble(config: CurationConfig, results: list[Path]) -> Curated:
 
     rows = pyarrow.concat_tables([pyarrow.parquet.read_table(result) for result in results]).to_pandas()
     rows = _refuse_duplicates(rows)
-    kept = rows[rows["reason"].isna()]
-    splits = split_sources(kept["source_id"], config.split)
-    manifest = kept.assign(split=kept["source_id"].map(splits)).sort_values("clip_id", ignore_index=True)
+    kept = rows[rows["reason"].isna()].sort_values("clip_id", ignore_index=True)
+    groups = kept["source_id"].map(_groups(kept))
+    manifest = kept.assign(group_id=groups, split=groups.map(split_sources(groups, config.split)))
     rejected = rows[rows["reason"].notna()].sort_values(["source_path", "clip_id"], ignore_index=True)
     return Curated(
-        manifest=manifest[list(COLUMNS)].astype(COLUMNS),
-        rejected=rejected[list(REJECTED)].astype("str"),
+        manifest=manifest[list(columns(config))].astype(columns(config)),
+        rejected=rejected[list(refusal_columns(config))].astype(refusal_columns(config)),
     )
 
 
+def _groups(kept: "DataFrame") -> dict[str, str]:
+    """Sources that are one video or one recording, by the sidecar's address and by the audio: group of each source."""
+    sources = kept.drop_duplicates("source_id")
+    keys = {
+        str(source): hashlib.sha256(address.encode()).hexdigest()[:16] if isinstance(address, str) else str(source)
+        for source, address in zip(sources["source_id"], sources["address"])
+    }
+    heard = kept[kept["fingerprint"].notna()]
+    prints = {source: np.asarray(each, np.uint32) for source, each in zip(heard["source_id"], heard["fingerprint"])}
+    return group_sources(keys, prints)
+
+
 def _refuse_duplicates(rows: "DataFrame") -> "DataFrame":
-    """Of films with equal content the first by path stays; every other becomes one refusal."""
+    """Of videos with equal content the first by path stays; every other becomes one refusal."""
     import pandas
 
     first = rows.groupby("source_id")["source_path"].transform("min")
@@ -145,8 +148,28 @@ def _refuse_duplicates(rows: "DataFrame") -> "DataFrame":
     return pandas.concat([rows[~repeated], refusals[rows.columns]], ignore_index=True)
 
 
+def _report_unexamined(curated: Curated) -> None:
+    """Warns of videos that say nothing about themselves yet; where all are such, the fault is not theirs.
+
+    Raises:
+        ValueError: not one video could be examined.
+    """
+    unexamined = curated.rejected[curated.rejected["reason"].isin(inspect.RETRIED)]
+    if unexamined.empty:
+        return
+    first = unexamined["detail"].iloc[0]
+    if len(unexamined) == len(curated.rejected) and curated.manifest.empty:
+        raise ValueError(f"not one of {len(unexamined)} videos could be examined; the first: {first}")
+    logging.getLogger(__name__).warning(
+        "%d videos could not be examined and will be tried again in the next run (rejected.parquet, reasons deferred "
+        "and error); the first: %s",
+        len(unexamined),
+        first,
+    )
+
+
 def _remove_others(folder: Path, results: set[Path]) -> None:
-    """Removes shards of other settings or films."""
+    """Removes shards of other settings or videos."""
     for path in folder.glob("*.parquet"):
         if path not in results:
             path.unlink()

@@ -1,4 +1,4 @@
-"""Finds films in a folder, and what is known about them."""
+"""Finds videos in a folder, and what is known about them."""
 
 import hashlib
 import json
@@ -20,6 +20,8 @@ class About:
     genre: str | None
     title: str | None
     url: str | None
+    address: str | None
+    """What names the video wherever its file comes from: the site with its id there, else the url."""
 
 
 def find_sources(folder: Path) -> list[Path]:
@@ -73,11 +75,13 @@ def read_about(path: Path) -> About:
         told = {}
     if not isinstance(told, dict):
         told = {}
+    url, site, own_id = (_text(told, key) for key in ("webpage_url", "extractor_key", "id"))
     return About(
         licence=_text(told, "license") or "unknown",
         genre=_text(told, "genre"),
         title=_text(told, "title"),
-        url=_text(told, "webpage_url"),
+        url=url,
+        address=f"{site}:{own_id}" if site and own_id else url,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmas_pipeline.curation.config import CurationConfig
 from vmas_pipeline.curation.split import SPLITS
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ class Validation:
     docs: Path  # index.html of the Data Docs
 
 
-def validate(manifest: "DataFrame", docs: Path) -> Validation:
+def validate(config: CurationConfig, manifest: "DataFrame", docs: Path) -> Validation:
     """Runs the Great Expectations suite and writes its Data Docs; a failure is told, not raised.
 
     Args:
-        manifest: see `curate.COLUMNS`.
+        config: its filters say which scores there must be.
+        manifest: see `table.columns`.
         docs: folder of the Data Docs.
     """
     import great_expectations as gx
@@ -36,7 +38,7 @@ def validate(manifest: "DataFrame", docs: Path) -> Validation:
     batches = (
         context.data_sources.add_pandas(_NAME).add_dataframe_asset(_NAME).add_batch_definition_whole_dataframe(_NAME)
     )
-    suite = context.suites.add(gx.ExpectationSuite(name=_NAME, expectations=_expectations()))
+    suite = context.suites.add(gx.ExpectationSuite(name=_NAME, expectations=_expectations(config)))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=_NAME, data=batches, suite=suite))
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(
@@ -66,11 +68,11 @@ def require_valid(validation: Validation) -> None:
         )
 
 
-def _expectations() -> list[Any]:
+def _expectations(config: CurationConfig) -> list[Any]:
     import great_expectations.expectations as gxe
 
-    present = ["clip_id", "source_id", "source_path", "audio_path", "start_s", "duration_s", "split", "similarity"]
-    present += ["vocal_score", "licence", "width", "height", "video_codec", "audio_codec", "sample_rate"]
+    present = ["clip_id", "source_id", "group_id", "source_path", "audio_path", "start_s", "duration_s", "split"]
+    present += [*config.scores, "licence", "width", "height", "video_codec", "audio_codec", "sample_rate"]
     return [
         gxe.ExpectTableRowCountToBeBetween(min_value=1),
         *[gxe.ExpectColumnValuesToNotBeNull(column=column) for column in present],
@@ -81,17 +83,19 @@ def _expectations() -> list[Any]:
         gxe.ExpectColumnValuesToBeBetween(column="start_s", min_value=0),
         gxe.ExpectColumnValuesToBeBetween(column="duration_s", min_value=0, strict_min=True),
         gxe.ExpectColumnUniqueValueCountToBeBetween(column="duration_s", min_value=1, max_value=1),
-        gxe.ExpectColumnValuesToBeBetween(column="similarity", min_value=-1, max_value=1),
-        gxe.ExpectColumnValuesToBeBetween(column="vocal_score", min_value=-1, max_value=1),
+        *[
+            gxe.ExpectColumnValuesToBeBetween(column=name, min_value=least, max_value=greatest)
+            for name, (least, greatest) in config.scores.items()
+        ],
         gxe.ExpectColumnDistinctValuesToEqualSet(column="split", value_set=list(SPLITS)),
-        gxe.ExpectColumnValuesToBeInSet(column="splits_of_source", value_set=[1]),
+        gxe.ExpectColumnValuesToBeInSet(column="splits_of_group", value_set=[1]),
     ]
 
 
 def _with_checks(manifest: "DataFrame") -> "DataFrame":
-    """Adds the number of splits that each source is in: one, or test clips were trained on."""
-    if {"source_id", "split"} <= set(manifest.columns):
-        return manifest.assign(splits_of_source=manifest.groupby("source_id")["split"].transform("nunique"))
+    """Adds the number of splits that each group of sources is in: one, or test clips were trained on."""
+    if {"group_id", "split"} <= set(manifest.columns):
+        return manifest.assign(splits_of_group=manifest.groupby("group_id")["split"].transform("nunique"))
     return manifest
 
 

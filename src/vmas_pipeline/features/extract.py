@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.shards import Sample, check_strip, write_shard
-from vmas_pipeline.media import ClipSpec, MediaError, whole_file
+from vmas_pipeline.media import ClipSpec, MediaError, remove_partial, whole_file
+from vmas_pipeline.versioning import code_version, content_hash
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vmas_pipeline.codec.interface import AudioCodec
 
-FORMAT = 2
-"""Of shards and their records: shards of another are made again."""
 CURVES = ("flow", "onsets_s", "peaks_s")
 COUNTED = ("frames", "tokens", "music_beats", "video_beats", "aligned_beats")
 PLACED = ("position", "offset", "length")
@@ -69,6 +68,7 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
         raise ValueError("the manifest has no clips: see data/02_curated/rejected.parquet for the reasons")
     check_strip(clip.frames_per_clip, clip.frame_size)
     _check_rate(codec, clip)
+    remove_partial(out)
     shards = plan(config, clip, manifest, codec, out)
     _remove_others(out, shards)
     missing = [shard for shard in shards if not _done(shard)]
@@ -83,7 +83,8 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
 def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> list[Shard]:
     """Cut each split of the manifest into shards, in the order of its rows."""
     settings = {name: value for name, value in asdict(config).items() if name not in ("backend", "workers")}
-    common = [FORMAT, settings, asdict(clip), _fingerprint(codec)]
+    settings["raft_weights"] = config.raft_weights and content_hash(config.raft_weights)
+    common = [code_version("vmas_pipeline.features.clip", __name__), settings, asdict(clip), content_hash(codec)]
     shards = []
     for split, part in manifest.groupby("split", sort=True):
         rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]
@@ -101,7 +102,7 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
 
     from vmas_pipeline.features.clip import extract_clip
 
-    network = _codec(str(codec), _fingerprint(codec))
+    network = _codec(str(codec), content_hash(codec))
     samples: list[Sample] = []
     records: list[dict[str, Any]] = []
     for row in shard.rows:
@@ -124,7 +125,7 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
 
 
 def _check_rate(codec: Path, clip: ClipSpec) -> None:
-    rate = _codec(str(codec), _fingerprint(codec)).sample_rate
+    rate = _codec(str(codec), content_hash(codec)).sample_rate
     if rate != clip.sample_rate:
         raise ValueError(
             f"the codec in {codec} works at {rate} Hz, the clips at {clip.sample_rate}: set clip.sample_rate to {rate} "
@@ -155,14 +156,6 @@ def _codec(name_or_path: str, fingerprint: str) -> "AudioCodec":
 
     torch.set_num_threads(1)
     return load_codec(name_or_path)
-
-
-def _fingerprint(codec: Path) -> str:
-    """Hash of the codec's files; its name where it is no folder."""
-    digest = hashlib.sha256(str(codec).encode() if not codec.is_dir() else b"")
-    for file in sorted(codec.glob("*")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _done(shard: Shard) -> bool:

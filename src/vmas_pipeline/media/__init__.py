@@ -6,7 +6,7 @@ in a process of its own (`worker`).
 
 from vmas_pipeline.media.clip import ClipSpec
 from vmas_pipeline.media.errors import MediaError, printable
-from vmas_pipeline.media.files import local, portable, whole_file
+from vmas_pipeline.media.files import local, portable, remove_partial, whole_file
 from vmas_pipeline.media.frames import read_frames
 from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.outputs import CONTAINERS
@@ -32,6 +32,7 @@ __all__ = [
     "probe",
     "read_audio",
     "read_frames",
+    "remove_partial",
     "replace_audio",
     "survey",
     "whole_file",

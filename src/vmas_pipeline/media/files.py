@@ -1,22 +1,29 @@
-"""Files that are whole or absent, never half; and their names, which are bytes."""
+"""Files that are complete or absent; and their names, which are bytes."""
 
 import os
+import time
 import urllib.parse
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _ADDRESS = "file:"
 _LONG_SUFFIX = 20
+
+PARTIAL = ".partial-"
+"""Names of files being written begin with this; .dvcignore and `find_sources` leave them out."""
+
+_ABANDONED_S = 3600.0
+"""A partial file that nobody has written to for this long was left by a killed process."""
 
 
 @contextmanager
 def whole_file(path: Path, keep: bool = True) -> Iterator[Path]:
     """Gives a temporary name beside `path` to write to, and renames it when the block ends without an error.
 
-    A reader never sees a half-written file, and a killed run leaves nothing under the final name. The temporary
-    name starts with a dot and keeps the suffix.
+    A reader never sees a half-written file, and a killed run leaves nothing under the final name; what it leaves
+    under the temporary one, `remove_partial` removes. The temporary name keeps the suffix.
 
     Args:
         path: the final name.
@@ -24,13 +31,21 @@ def whole_file(path: Path, keep: bool = True) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix if len(path.suffix) < _LONG_SUFFIX else ""
-    temporary = path.with_name(f".{uuid.uuid4().hex}{suffix}")  # the final name may have no room for more
+    temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}{suffix}")  # the final name may have no room for more
     try:
         yield temporary
         if keep:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Removes the partial files below a folder that killed processes left; recent ones may still be in use."""
+    for path in folder.rglob(f"{PARTIAL}*"):
+        with suppress(FileNotFoundError):  # its writer has just finished
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def portable(path: Path) -> str:

@@ -39,7 +39,7 @@ _LONGER = 1.5
 class Survey:
     """What one pass over a video found."""
 
-    frames: np.ndarray  # uint8 RGB [T, size, size, 3], on show at the times that were asked for
+    frames: dict[int, np.ndarray]  # by size: uint8 RGB [T, size, size, 3], shown at the requested times
     picture: np.ndarray  # float [S], share of each span with whole frames
     sound: np.ndarray  # float [S], share of each span with whole sound; 0 without a sound track
 
@@ -49,7 +49,7 @@ def survey(
     path: Path | str,
     *,
     times: Sequence[float],
-    size: int,
+    sizes: Sequence[int],
     spans: Sequence[tuple[float, float]],
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Survey:
@@ -61,7 +61,7 @@ def survey(
     Args:
         path: a video.
         times: seconds after the first frame, rising, at which to look.
-        size: side of those square frames in pixels.
+        sizes: sides of those square frames in pixels; each frame is scaled to every size.
         spans: begin and end of each span, seconds after the first frame.
         limits: its `timeout_s` bounds the reading.
 
@@ -78,14 +78,18 @@ def survey(
         zero_s = first.time_s
         shown: list[_Shown] = []
         timed = _noting(in_order(itertools.chain([first], frames), zero_s), shown)
-        squares = square_pictures(frames_at(timed, iter(times), hold=True), size, pixel_aspect(video))
+        copies = itertools.tee(frames_at(timed, iter(times), hold=True), len(sizes))  # read in step: one frame is held
+        squares = zip(*(square_pictures(c, size, pixel_aspect(video)) for c, size in zip(copies, sizes)))
         pictures = list(squares)
         for _ in timed:  # behind the last time that was asked for
             pass
     seen = _whole_picture(shown, np.sort(np.array(stamps)) - zero_s)
     heard = _whole_sound(path) - zero_s
     return Survey(
-        frames=np.stack(pictures) if pictures else np.zeros((0, size, size, 3), np.uint8),
+        frames={
+            size: np.array([each[place] for each in pictures], np.uint8).reshape(-1, size, size, 3)
+            for place, size in enumerate(sizes)
+        },
         picture=np.array([_share(seen, *span) for span in spans]),
         sound=np.array([_share(heard, *span) for span in spans]),
     )
@@ -145,4 +149,4 @@ def _share(covered: np.ndarray, begin: float, end: float) -> float:
     begins = np.maximum(covered[:, 0], begin)
     ends = np.minimum(covered[:, 1], end)
     begins[1:] = np.maximum(begins[1:], np.maximum.accumulate(ends)[:-1])  # what overlaps counts once
-    return float(np.maximum(0, ends - begins).sum() / (end - begin))
+    return min(1.0, float(np.maximum(0, ends - begins).sum() / (end - begin)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from kedro.pipeline import Pipeline, node
 
-from vmas_pipeline.curation import CurationConfig, Validation, curate, require_valid, validate
+from vmas_pipeline.curation import CurationConfig, Validation, characteristics, curate, require_valid, validate
 from vmas_pipeline.media import ClipSpec
 
 
@@ -16,9 +16,9 @@ def curate_videos(
     return curated.manifest, curated.rejected
 
 
-def validate_candidates(candidates: pd.DataFrame, curated_folder: Path) -> Validation:
+def validate_candidates(config: CurationConfig, candidates: pd.DataFrame, curated_folder: Path) -> Validation:
     """Write the Data Docs first: they must survive a refusal."""
-    return validate(candidates, curated_folder / "data_docs")
+    return validate(config, candidates, curated_folder / "data_docs")
 
 
 def admit_candidates(candidates: pd.DataFrame, validation: Validation) -> pd.DataFrame:
@@ -36,7 +36,18 @@ def pipeline() -> Pipeline:
                 ["candidates", "rejected"],
                 name="curate_videos",
             ),
-            node(validate_candidates, ["candidates", "curated_folder"], "validation", name="validate_candidates"),
+            node(
+                characteristics,
+                ["params:curation", "candidates", "rejected"],
+                "dataset_table",
+                name="tabulate_characteristics",
+            ),
+            node(
+                validate_candidates,
+                ["params:curation", "candidates", "curated_folder"],
+                "validation",
+                name="validate_candidates",
+            ),
             node(admit_candidates, ["candidates", "validation"], "manifest", name="admit_candidates"),
         ]
     )

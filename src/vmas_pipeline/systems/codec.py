@@ -13,7 +13,7 @@ from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Music, decode_in_chunks
 from vmas_pipeline.media import ClipSpec, read_audio
-from vmas_pipeline.systems.interface import folder_hash
+from vmas_pipeline.versioning import content_hash
 
 
 class CodecSystem:
@@ -30,7 +30,7 @@ class CodecSystem:
     @classmethod
     def load(cls, source: Path) -> Self:
         """From the folder of a codec."""
-        return cls(load_codec(source), folder_hash(source))
+        return cls(load_codec(source), content_hash(source))
 
     def about(self) -> dict[str, Any]:
         """What the codec writes music in."""

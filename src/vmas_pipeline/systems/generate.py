@@ -17,6 +17,7 @@ from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.systems.generated import EMBEDDINGS, RECORD, Record, clip_file, write_clip, write_embeddings
 from vmas_pipeline.systems.interface import Embeds, System
+from vmas_pipeline.versioning import code_version
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, features: Folder, out: Path) -> Path:
     """Music of the system for the clips that are measured.
 
-    A folder that holds some of it already, by the same revision and seed, is completed; another's is made anew.
+    A folder that has some of it already, by the same revision, seed and code, is completed; another is replaced.
 
     Args:
         config: which clips.
@@ -99,7 +100,12 @@ def _made(
 def _opened(system: System, seed: int, out: Path) -> Record:
     """The folder's record, where it is this system's; else a new one in a folder without other files."""
     fresh = Record(
-        system=system.name, revision=system.revision, seed=seed, sample_rate=system.sample_rate, about=system.about()
+        system=system.name,
+        revision=system.revision,
+        seed=seed,
+        code=code_version(type(system).__module__),
+        sample_rate=system.sample_rate,
+        about=system.about(),
     )
     if (out / RECORD).is_file():
         found = Record.read(out)

@@ -22,6 +22,8 @@ class Record:
     system: str
     revision: str
     seed: int
+    code: str = ""
+    """Version of the system's code, see `versioning.code_version`."""
     sample_rate: int
     about: dict[str, Any]
     compute_s: dict[str, float] = field(default_factory=dict)
@@ -44,8 +46,9 @@ class Record:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     def same_maker(self, other: "Record") -> bool:
-        """The two hold what one system makes with one seed."""
-        return (self.system, self.revision, self.seed) == (other.system, other.revision, other.seed)
+        """The two hold what one system makes with one seed by the same code."""
+        mine, theirs = ((r.system, r.revision, r.seed, r.code) for r in (self, other))
+        return mine == theirs
 
 
 def write_clip(folder: Path, clip_id: str, waveform: np.ndarray, sample_rate: int) -> None:

@@ -2,7 +2,6 @@
 
 # B clips, N samples of a clip, D width of an embedding
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -42,13 +41,3 @@ class Embeds(Protocol):
 
     def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
         """Of the clips' videos and of their true music, both float32 [B, D]."""
-
-
-def folder_hash(folder: Path) -> str:
-    """Of all that lies in a folder, names and contents: the revision of a system that is made of it."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(str(file.relative_to(folder)).encode() + b"\0")
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -11,7 +11,7 @@ import numpy as np
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Music
 from vmas_pipeline.media import ClipSpec, read_audio
-from vmas_pipeline.systems.interface import folder_hash
+from vmas_pipeline.versioning import content_hash
 
 ENDINGS = (".flac", ".wav")
 
@@ -22,7 +22,7 @@ class RecordedSystem:
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.folder = folder
         self.name = folder.name
-        self.revision = folder_hash(folder)
+        self.revision = content_hash(folder)
         self.clip: ClipSpec | None = None
         self.sample_rate = sample_rate
 

@@ -13,7 +13,7 @@ import torch
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Generator, Music, clip_seed
 from vmas_pipeline.media import ClipSpec
-from vmas_pipeline.systems.interface import folder_hash
+from vmas_pipeline.versioning import content_hash
 
 
 class VMAsSystem:
@@ -30,7 +30,7 @@ class VMAsSystem:
     @classmethod
     def load(cls, source: Path, int8: bool = False) -> Self:
         """From a model folder; int8 generates on the CPU from weights of 8 bits."""
-        return cls(Generator.load(source, int8=int8), folder_hash(source) + ("-int8" if int8 else ""))
+        return cls(Generator.load(source, int8=int8), content_hash(source) + ("-int8" if int8 else ""))
 
     def about(self) -> dict[str, Any]:
         """Sizes, sampling and training."""

@@ -1,38 +1,64 @@
-"""How much the frames of a film resemble each other: the paper's filter of still pictures and slide shows."""
+"""Videos whose picture hardly changes: still pictures and slide shows (paper section 3)."""
 
-# T frames, D width of an embedding
+# T frames, S side of a frame in pixels, D width of an embedding
 
 import functools
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
-from vmas_pipeline.curation.config import SimilarityConfig
+from vmas_pipeline.curation.filters.interface import Scores, Verdict, Video, VideoFilter
 
 _THUMBNAIL = 16
 _FLAT = 4.0
 """Weight of the constant part, in grey levels a pixel: frames flatter than this count as the same."""
 
 
-def frame_similarity(frames: np.ndarray, config: SimilarityConfig) -> float:
-    """Mean pairwise cosine of frame embeddings: 1 for a still picture.
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Similarity(VideoFilter):
+    """Refuses videos whose frames resemble each other."""
 
-    Args:
-        frames: uint8 [T, H, W, 3], of `frame_side(config)` pixels.
-        config: the embedding.
+    embedding: Literal["thumbnails", "clip"] = "thumbnails"
+    """What frames are compared by: small grey pictures, or CLIP's image features (MIT licence)."""
+    maximum: float = Field(default=0.7, ge=-1)
+    """Videos at or above this mean pairwise cosine are refused; above 1: none is."""
+    clip_model: str = "vit_base_patch16_clip_224.openai"
+    """timm's name of the CLIP image tower."""
+    clip_weights: Path | None = None
+    """Its weights as a file; none: timm fetches them by name."""
 
-    Raises:
-        ValueError: CLIP's weights are missing.
-    """
-    if config.embedding == "clip":
-        return mean_pairwise_cosine(clip_features(frames, config.clip_model, config.clip_weights))
-    return mean_pairwise_cosine(thumbnails(frames))
+    columns: ClassVar[dict[str, tuple[float, float]]] = {"similarity": (-1, 1)}
 
+    @property
+    def side(self) -> int:  # type: ignore[override]
+        """224 for CLIP, 16 for thumbnails."""
+        return 224 if self.embedding == "clip" else _THUMBNAIL
 
-def frame_side(config: SimilarityConfig) -> int:
-    """Side of the square frames that the embedding takes, in pixels."""
-    return 224 if config.embedding == "clip" else _THUMBNAIL
+    def prepare(self) -> None:
+        """Loads CLIP where it is asked for."""
+        if self.embedding == "clip":
+            _load_clip(self.clip_model, self.clip_weights)
+
+    def measure(self, video: Video) -> Scores:
+        """Mean pairwise cosine of frame embeddings: 1 for a still picture."""
+        if self.embedding == "clip":
+            embeddings = clip_features(video.frames, self.clip_model, self.clip_weights)
+        else:
+            embeddings = thumbnails(video.frames)
+        return {"similarity": mean_pairwise_cosine(embeddings)}
+
+    def verdict(self, scores: Scores) -> Verdict | None:
+        """Still at or above the bound."""
+        if scores["similarity"] < self.maximum:
+            return None
+        detail = (
+            f"hardly changes: the mean similarity of its frames ({scores['similarity']:.3f}) must be below "
+            f"{self.maximum:g} (curation.filters.similarity.maximum)"
+        )
+        return Verdict(reason="still_picture", detail=detail)
 
 
 def mean_pairwise_cosine(embeddings: np.ndarray) -> float:
@@ -51,10 +77,10 @@ def thumbnails(frames: np.ndarray) -> np.ndarray:
     A small constant stands beside the pixels: it makes frames without any picture, black ones for instance, equal.
 
     Args:
-        frames: uint8 [T, H, W, 3].
+        frames: uint8 [T, S, S, 3].
 
     Returns:
-        float64 [T, H * W + 1].
+        float64 [T, S * S + 1].
     """
     grey = frames.astype(np.float64).mean(axis=3).reshape(len(frames), -1)
     constant = np.full((len(frames), 1), _FLAT * np.sqrt(grey.shape[1]))
@@ -83,7 +109,8 @@ def _load_clip(model_name: str, weights: Path | None):  # type: ignore[no-untype
 
     way_out = (
         f"CLIP's image tower needs weights: put model.safetensors of huggingface.co/timm/{model_name} on this machine "
-        "and name it in curation.similarity.clip_weights, or set curation.similarity.embedding: thumbnails"
+        "and name it in curation.filters.similarity.clip_weights, or set curation.filters.similarity.embedding: "
+        "thumbnails"
     )
     if weights is not None and not weights.is_file():
         raise ValueError(f"{way_out} (clip_weights is {weights}: no such file)")

@@ -4,14 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vmas_pipeline.curation.config import SimilarityConfig
-from vmas_pipeline.curation.similarity import (
-    clip_features,
-    frame_side,
-    frame_similarity,
-    mean_pairwise_cosine,
-    thumbnails,
-)
+from vmas_pipeline.curation.filters import Video
+from vmas_pipeline.curation.filters.similarity import Similarity, clip_features, mean_pairwise_cosine, thumbnails
 from vmas_pipeline.sample_data.synthesis import synthesise
 
 TINY_CLIP = "vit_xsmall_patch16_clip_224.tinyclip_yfcc15m"
@@ -24,16 +18,20 @@ def test_mean_pairwise_cosine_equals_the_sum_over_pairs() -> None:
     assert mean_pairwise_cosine(rows[:1]) == 1.0
 
 
-def test_a_synthetic_film_passes_and_a_still_does_not() -> None:
+def test_a_synthetic_video_passes_and_a_still_does_not() -> None:
     moving = synthesise(0).frames[::10, ::2, ::2]
     still = np.repeat(moving[:1], len(moving), axis=0)
-    assert frame_similarity(moving, SimilarityConfig()) < 0.6
-    assert frame_similarity(still, SimilarityConfig()) > 0.99
+    for frames, least, greatest, refused in ((moving, 0, 0.6, False), (still, 0.99, 1, True)):
+        scores = Similarity().measure(Video(info=None, frames=frames))
+        assert least <= scores["similarity"] <= greatest
+        verdict = Similarity().verdict(scores)
+        assert bool(verdict) == refused
+    assert verdict.reason == "still_picture" and "must be below 0.7" in verdict.detail
 
 
 def test_each_embedding_has_its_size() -> None:
-    assert frame_side(SimilarityConfig()) == 16
-    assert frame_side(SimilarityConfig(embedding="clip")) == 224
+    assert Similarity().side == 16
+    assert Similarity(embedding="clip").side == 224
 
 
 def test_brightness_alone_is_no_change_of_picture() -> None:
@@ -66,7 +64,6 @@ def test_clip_features_come_from_a_weights_file(tmp_path: Path) -> None:
 
 
 def test_missing_clip_weights_name_the_file_the_place_and_the_way_out(tmp_path: Path) -> None:
-    config = SimilarityConfig(embedding="clip", clip_weights=tmp_path / "missing.safetensors")
-    frames = np.zeros((2, 224, 224, 3), np.uint8)
+    similarity = Similarity(embedding="clip", clip_weights=tmp_path / "missing.safetensors")
     with pytest.raises(ValueError, match=r"CLIP.*model\.safetensors.*clip_weights, or set .*thumbnails.*no such file"):
-        frame_similarity(frames, config)
+        similarity.prepare()
