@@ -23,6 +23,9 @@ test: setup ## the tests; ARGS="-k curation" for some of them
 fuzz: setup ## 500 damaged videos through curation and generation; VMAS_MUTATIONS=N for another number
 	VMAS_MUTATIONS=$(or $(VMAS_MUTATIONS),500) $(BIN)/python -m pytest -s tests/media/test_mutations.py
 
+docs: setup ## docs/configuration.md, from the dataclasses of the parameters
+	$(BIN)/python docs/configuration.py
+
 lint: setup ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

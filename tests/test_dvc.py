@@ -75,9 +75,8 @@ def test_what_a_pipeline_reads_and_writes_is_what_its_stage_names(catalog):
         pipeline = register_pipelines()[name]
         for each in pipeline.inputs():
             if each.startswith("params:"):
-                section = each.removeprefix("params:")
-                files = {"conf/base/parameters.yml", f"conf/base/parameters_{section}.yml"}
-                assert files & set(paths(stage, "params")), f"{name} reads {each}"
+                (sections,) = (entry["conf/base/parameters.yml"] for entry in stage["params"])
+                assert each.removeprefix("params:") in sections, f"{name} reads {each}"
             elif not each.endswith("_folder"):
                 assert covered(catalog[each]["filepath"], paths(stage, "deps")), f"{name} reads {each}"
         for each in pipeline.all_outputs() & set(catalog):
@@ -94,9 +93,9 @@ def project(tmp_path):
         ignore = shutil.ignore_patterns("__pycache__", "tmp", "cache", "local")
         shutil.copytree(source, root / name, ignore=ignore) if source.is_dir() else shutil.copy(source, root)
     (root / "conf" / "local").mkdir()
-    (root / "conf" / "base" / "parameters_sample_data.yml").write_text(
-        "sample_data: {videos: 4, flawed: 1, duration_s: 2.0, backend: inline}\n"
-    )
+    parameters = root / "conf" / "base" / "parameters.yml"
+    few = {"videos": 4, "flawed": 1, "duration_s": 2.0, "backend": "inline"}
+    parameters.write_text(yaml.safe_dump(yaml.safe_load(parameters.read_text()) | {"sample_data": few}))
     run(root, "git", "init", "-q")
     return root
 

@@ -14,12 +14,12 @@ CONF = Path(__file__).parents[2] / "conf" / "base"
 
 @pytest.fixture(scope="module")
 def base() -> TrainConfig:
-    values = yaml.safe_load((CONF / "parameters_train.yml").read_text())["train"]
+    values = yaml.safe_load((CONF / "parameters.yml").read_text())["train"]
     return TypeAdapter(TrainConfig).validate_python(values)
 
 
 def test_the_variants_are_the_rows_of_table_5_and_the_papers_conditioning(base):
-    values = yaml.safe_load((CONF / "parameters_ablation.yml").read_text())["ablation"]
+    values = yaml.safe_load((CONF / "parameters.yml").read_text())["ablation"]
     config = TypeAdapter(AblationConfig).validate_python(values)
     variants = [variant_config(base, config, name, 0) for name in config.variants]
     assert [v.objective.contrastive_weight > 0 for v in variants] == [False, True, True, True, True]

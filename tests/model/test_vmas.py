@@ -153,3 +153,12 @@ def test_the_aligned_path_reads_an_impulse_at_its_own_time():
         aligned = interpolate(context, torch.arange(240.0), steps_per_context=20.0, context_offset=offset)
         centre = (aligned[0, :, 0] * (torch.arange(240) + 0.5)).sum() / aligned.sum()
         assert centre.item() == pytest.approx((3 + offset) * 20, abs=0.01)
+
+
+def test_weights_of_earlier_versions_keep_their_temperature(model, clip):
+    state = model.state_dict()
+    del state["log_temperature_change"]
+    model.load_state_dict(state | {"log_temperature": torch.tensor([-2.0])})
+    assert model(*clip).temperature.item() == pytest.approx(0.1353, abs=1e-4)  # exp(-2)
+    model.load_state_dict(state | {"log_temperature_change": torch.zeros(1)})
+    assert model(*clip).temperature.item() == pytest.approx(0.07)

@@ -34,6 +34,19 @@ def test_only_matrices_decay():
     assert any("knots" in names[id(p)] for p in rest) and any("embeddings" in names[id(p)] for p in rest)
 
 
+def test_decay_of_all_weights_leads_the_temperature_back_to_its_start():
+    """As under ZeRO with D-Adaptation or Prodigy, where all weights are one group."""
+    model = VMAs(vmas_base())
+    with torch.no_grad():
+        model.log_temperature_change += 1.0
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.5, weight_decay=0.5)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for _ in range(40):
+        optimiser.step()
+    assert model.log_temperature_change.item() == pytest.approx(0, abs=1e-4)
+
+
 def test_each_part_has_its_own_rate_and_a_frozen_one_is_not_stepped():
     model = VMAs(vmas_base())
     config = OptimiserConfig(learning_rate=1e-3, lr_multipliers={"video_encoder": 0, "music_decoder": 0.1})

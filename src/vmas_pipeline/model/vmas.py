@@ -4,6 +4,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,10 @@ from vmas_pipeline.model.curve_encoder import CurveEncoder
 from vmas_pipeline.model.encoders import build_encoder
 from vmas_pipeline.model.losses import music_features
 from vmas_pipeline.model.music_decoder import MusicDecoder
+
+_LOG_TEMPERATURE = math.log(0.07)
+"""Where the contrastive temperature starts. The change from here is what is learned, so that weight decay, which some
+optimisers apply to all weights, leads back here and not to a temperature of 1."""
 
 
 @dataclass
@@ -65,7 +70,8 @@ class VMAs(nn.Module):
         )
         self.video_projection = nn.Linear(config.video.width, config.projection_width)
         self.music_projection = nn.Linear(config.code_width, config.projection_width)
-        self.log_temperature = nn.Parameter(torch.full((1,), math.log(0.07)))  # [1]: DeepSpeed takes no scalars
+        self.log_temperature_change = nn.Parameter(torch.zeros(1))  # [1]: DeepSpeed takes no scalars
+        self.register_load_state_dict_pre_hook(_take_log_temperature)
         shape = (config.decoder.codebooks, config.decoder.card, config.code_width)
         vectors = torch.zeros(shape) if code_vectors is None else code_vectors.detach().clone().float()
         if vectors.shape != shape:
@@ -86,7 +92,7 @@ class VMAs(nn.Module):
             logits=logits,
             video_steps=self.video_projection(_sum(features)),
             music_steps=self.music_projection(music_features(logits, self.code_vectors).to(dtype)),
-            temperature=self.log_temperature.exp().clamp(min=0.01),
+            temperature=(_LOG_TEMPERATURE + self.log_temperature_change).exp().clamp(min=0.01),
         )
 
     def encode(self, conditions: Conditions) -> Context:
@@ -129,3 +135,10 @@ class VMAs(nn.Module):
 
 def _sum(features: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(features.values())).sum(0) if len(features) > 1 else next(iter(features.values()))
+
+
+def _take_log_temperature(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Reads weights of earlier versions, which learned the temperature's logarithm itself."""
+    earlier = state.pop(f"{prefix}log_temperature", None)
+    if earlier is not None:
+        state[f"{prefix}log_temperature_change"] = earlier - _LOG_TEMPERATURE

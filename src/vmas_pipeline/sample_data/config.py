@@ -10,9 +10,9 @@ from vmas_pipeline.scale_out import Backend
 class SampleDataConfig:
     """How many films, and how they are made."""
 
-    videos: int = Field(default=960, ge=0, le=1_000_000)
+    videos: int = Field(ge=0, le=1_000_000)
     """Sound films, the genres in equal parts. 0: none, for a data set of one's own."""
-    flawed: int = Field(default=2, ge=0, le=1_000)
+    flawed: int = Field(ge=0, le=1_000)
     """Films of each kind that curation must refuse."""
     seed: int = Field(default=0, ge=0)
     """Another seed gives other films throughout."""

@@ -302,7 +302,7 @@ class TrainConfig:
     monitoring: MonitoringConfig = MonitoringConfig()
     sampling: SamplingConfig = SamplingConfig()
     """How the trained model draws tokens unless told otherwise."""
-    steps: int = Field(default=400, ge=1)
+    steps: int = Field(ge=1)
     """Optimiser steps."""
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
     """Of the moving average of the weights, which is what generates."""
