@@ -1,7 +1,7 @@
 # make demo [ENV=smoke]: everything from nothing to a video with music. Needs Python 3.11 or 3.12 and make only.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint
+.PHONY: help setup demo test fuzz docs lint
 
 BIN := .venv/bin
 STAMP := .venv/.setup-done

@@ -9,6 +9,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +19,9 @@ from vmas_pipeline.pipeline_registry import register_pipelines
 HEAD = """\
 # Configuration
 
-Every parameter with its default, written by `make docs` from the dataclasses. `conf/base/parameters.yml` has what the embedded
-default chooses otherwise, `conf/<environment>/parameters.yml` what an environment changes, and
-`kedro run --params train.seed=1` what one run does. A key that does not exist, or a value of the wrong kind, is refused by name.
+Every parameter with its default, written by `make docs` from the dataclasses. `conf/base/parameters.yml` contains the
+choices of the embedded default, `conf/<environment>/parameters.yml` what an environment changes; `kedro run --params
+train.seed=1` changes a key for one run. An unknown key or a value of the wrong type is rejected by name.
 """
 
 
@@ -71,7 +72,7 @@ def _meanings(cls: type) -> dict[str, str]:
     body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]
     return {
         field.target.id: " ".join(text.value.value.split())
-        for field, text in zip(body, body[1:], strict=False)
+        for field, text in pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
     }
@@ -81,7 +82,9 @@ def page() -> str:
     """The whole page, as Markdown."""
     text = HEAD
     for section, cls in sections().items():
-        text += f"\n## {section}\n\n{(inspect.getdoc(cls) or '').splitlines()[0]}\n\n| key | default | |\n|---|---|---|\n"
+        text += (
+            f"\n## {section}\n\n{(inspect.getdoc(cls) or '').splitlines()[0]}\n\n| key | default | |\n|---|---|---|\n"
+        )
         for key, default, meaning in parameters(section, cls):
             shown = "required" if default is dataclasses.MISSING else f"`{_yaml(default)}`"
             text += f"| `{key}` | {shown} | {meaning.replace('|', '&#124;')} |\n"

@@ -1,4 +1,4 @@
-"""Music for video: VMAs as a repeatable pipeline, from a folder of music videos to a served model."""
+"""Music for video: VMAs as a reproducible pipeline, from a folder of music videos to a served model."""
 
 import os
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vmas_pipeline.generator import Generator
 
-# Threads that wait sleep. By default they spin, and where other work shares the cores a step of two threads then takes
-# twenty times as long (docs/benchmarks.md). It is read when torch is first imported.
+# Waiting threads sleep. By default they spin, and when other work shares the cores a step on two threads then takes
+# twenty times as long (docs/benchmarks.md). The variable is read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
@@ -15,11 +15,11 @@ __all__ = ["__version__", "load_model"]
 
 
 def load_model(model: str, int8: bool = False) -> "Generator":
-    """The trained model, ready to make music.
+    """Load a trained model, ready to generate music.
 
     Args:
         model: An address in the model registry ("models:/vmas@champion") or a model folder.
-        int8: Generate on the CPU from weights of 8 bits: faster, and not quite the same (docs/benchmarks.md).
+        int8: Generate on the CPU with 8-bit weights: faster, with slightly different results (docs/benchmarks.md).
 
     Raises:
         ValueError: There is no such model; the message says what to run first.

@@ -1,6 +1,6 @@
-"""The `vmas` command. Heavy libraries are imported by the command that needs them, so that help answers at once.
+"""The `vmas` command. Each subcommand imports the heavy libraries that it needs, which keeps `--help` fast.
 
-Kedro takes a module named `cli` for its own, hence the name of this one.
+Kedro would treat a module named `cli` as its own, hence this module's name.
 """
 
 import argparse
@@ -44,8 +44,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `vmas`. It ends with status 2 and one line on stderr for what the user gave wrongly."""
-    for stream in (sys.stdout, sys.stderr):  # names are bytes, and not every terminal knows every letter
+    """Run `vmas`. Invalid user input ends it with status 2 and one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # file names are bytes, and not every terminal can encode them
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends by a signal as by an error, so that what is half-written is removed."""
+    """Exit on a signal as on an error, so that partial output is removed."""
     sys.exit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""From clips' frames to the conditions that a model takes: the one way, in training and in generation."""
+"""From clips' frames to the model's conditions: a single implementation for training and generation."""
 
 # B clips, F frames
 
@@ -11,11 +11,11 @@ from vmas_pipeline.model.config import VMAsConfig
 
 
 def conditions_of(frames: np.ndarray, config: VMAsConfig) -> Conditions:
-    """All that a model of this config is told of its clips.
+    """All conditions that a model with this config takes for the given clips.
 
     Args:
         frames: uint8 [B, F, H, W, 3], RGB.
-        config: names the curves that are drawn from them.
+        config: names the curves that are computed from the frames.
     """
     curves = draw_curves(config.curves, frames, config.frame_rate)
     return Conditions.of_video(torch.from_numpy(frames), {name: torch.from_numpy(c) for name, c in curves.items()})

@@ -1,4 +1,4 @@
-"""Music for a video of any length: the one way in which training, evaluation, serving and the command line generate.
+"""Music for a video of any length: used by training, evaluation, serving and the command line alike.
 
 A model folder holds `config.json` (format, model, clip, sampling, training), `model.safetensors` and `codec/`.
 """
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from vmas_pipeline.inference.cpu import PackedDecoder
 
 FORMAT = 1
-"""Number of the model folder's layout; it rises when an older reader would misread the folder."""
+"""Version of the model folder's layout; incremented when an older reader would misread the folder."""
 
 OVERLAP = 0.5
-"""Part of a window that continues from music already made: long inputs are made window by window."""
+"""Fraction of a window that overlaps music already generated: long inputs are processed window by window."""
 
 DECODED_AT_ONCE_S = 30.0
 """Seconds of tokens that the codec decodes in one call, which bounds its memory for long videos."""
@@ -47,7 +47,7 @@ DECODER_CONTEXT_S = 1.0
 """Seconds decoded on each side of such a chunk and dropped, so that chunks join as if decoded together."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""Of the network's weights, by name."""
+"""Data types of the network's weights, by name."""
 
 ONE_THREAD_WIDTH = 512
 """Up to this decoder width, the steps of a single clip are too short to be worth sharing between threads."""
@@ -62,11 +62,11 @@ class Music:
 
 
 class ModelFolderError(ValueError):
-    """A folder that is not a complete model of this version; the message says what is wrong with it."""
+    """A folder that is not a complete model of this version; the message says what is wrong."""
 
 
 class Generator:
-    """A trained model with its codec, its clip and its sampling: video in, waveform out."""
+    """A trained model with its codec, clip spec and sampling settings: video in, waveform out."""
 
     def __init__(
         self,
@@ -77,15 +77,15 @@ class Generator:
         training: dict[str, Any] | None = None,
         int8: bool = False,
     ):
-        """Join the parts; `Generator.load` reads them from a model folder.
+        """Assemble the parts; `Generator.load` reads them from a model folder.
 
         Args:
-            model: the network, in any mode; it is set to evaluation.
-            codec: decodes the tokens that the model makes.
+            model: the network, in any mode; it is switched to evaluation mode.
+            codec: decodes the tokens that the model generates.
             clip: the length, frame rate and frame size that the model was trained on.
-            sampling: the default way to draw tokens.
-            training: free provenance, kept in the folder's config.json.
-            int8: generate from the decoder's weights rounded to 8 bits, on a CPU.
+            sampling: the default sampling settings.
+            training: free-form provenance, kept in the folder's config.json.
+            int8: generate with the decoder's weights rounded to 8 bits, on a CPU.
         """
         self.model = model.eval()
         self.int8 = _packed(model) if int8 else None
@@ -96,7 +96,7 @@ class Generator:
 
     @property
     def window(self) -> int:
-        """Token frames of one clip, the most that the model makes in one go."""
+        """Token frames of one clip, the most that the model generates in one pass."""
         return round(self.clip.duration_s * self.codec.frame_rate)
 
     @classmethod
@@ -106,11 +106,11 @@ class Generator:
         """Read a model folder.
 
         Args:
-            folder: what `save` wrote.
-            device: where the network runs; the GPU where there is one by default.
+            folder: written by `save`.
+            device: where the network runs; by default the GPU if there is one.
             int8: round the decoder's weights to 8 bits, on the CPU: about twice as fast (docs/benchmarks.md).
-            dtype: of the network's weights, fp32 (the default) or bf16: half the memory, and faster on a GPU; on a CPU
-                slower, since its compiled steps are for float32. The codec stays in float32.
+            dtype: of the network's weights, fp32 (the default) or bf16: half the memory, and faster on a GPU, but
+                slower on a CPU, whose compiled steps are float32 only. The codec stays in float32.
 
         Raises:
             ValueError: int8 with a device that is not the CPU, or with bf16; a dtype that is neither.
@@ -145,7 +145,7 @@ class Generator:
         return other
 
     def save(self, folder: str | Path) -> None:
-        """Write the model folder, whole or not at all; a folder that is there already is replaced."""
+        """Write the model folder atomically; an existing folder is replaced."""
         folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
@@ -179,20 +179,20 @@ class Generator:
         progress: Progress | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Music:
-        """Make music of the video's length.
+        """Generate music of the video's length.
 
-        A video longer than the model's clip is made in windows: each starts inside the music made so far and
-        continues it. One that is shorter is padded with its last frame, and the music trimmed to its length.
+        A video longer than the model's clip is processed in windows: each starts inside the music generated so far and
+        continues it. A shorter one is padded with its last frame, and the music is trimmed to its length.
 
         Args:
-            video: any file with a picture that FFmpeg reads.
+            video: any file with a video stream that FFmpeg reads.
             seed: the same seed gives the same music on the same machine.
-            seconds: make at most this much, from the start of the video.
-            progress: called after each step; what it raises ends the work.
-            limits: of the video, checked before the work begins.
+            seconds: generate at most this much, from the start of the video.
+            progress: called after each step; an exception from it stops the generation.
+            limits: of the video, checked before generation starts.
 
         Raises:
-            MediaError: the file cannot be read, has no picture, or is above the limits.
+            MediaError: the file cannot be read, has no video stream, or is above the limits.
             ValueError: seed is negative, or seconds is not positive.
         """
         if seconds is not None and not seconds > 0:
@@ -207,11 +207,11 @@ class Generator:
         return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
 
     def generate_from_frames(self, frames: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
-        """Make music for a batch of clips.
+        """Generate music for a batch of clips.
 
         Args:
             frames: uint8 [B, T, H, W, 3], one whole clip each.
-            seeds: one for each clip: it gives the same music, whatever the batch.
+            seeds: one per clip: the same seed gives the same music in any batch.
 
         Returns:
             float32 [B, N], of the clip's length.
@@ -220,7 +220,7 @@ class Generator:
         return decode_in_chunks(self.codec, codes)[:, 0]
 
     def conditions(self, frames: np.ndarray) -> Conditions:
-        """Clips uint8 [B, T, H, W, 3] as the model takes them."""
+        """The model's conditions for clips uint8 [B, T, H, W, 3]."""
         return conditions_of(frames, self.model.config).map(lambda tensor: tensor.to(self.device))
 
     @property
@@ -273,10 +273,10 @@ def _packed(model: VMAs) -> "PackedDecoder":
 
 
 def windows(tokens: int, window: int, overlap: float) -> Iterator[tuple[int, int, int]]:
-    """Cut a length into windows that continue one another: (start, first new token, end) of each.
+    """Split a length into overlapping windows: (start, first new token, end) of each.
 
-    Every window but that of a short input is a full one: the last is moved back rather than run past the end.
-    Twelve seconds of 50 tokens, with windows of five seconds that overlap by half:
+    Every window except that of a short input is full length: the last is moved back rather than run past the end.
+    Twelve seconds at 50 tokens a second, with five-second windows that overlap by half:
 
     >>> list(windows(600, 250, 0.5))
     [(0, 0, 250), (125, 250, 375), (250, 375, 500), (350, 500, 600)]
@@ -304,13 +304,13 @@ def decode_in_chunks(codec: AudioCodec, codes: torch.Tensor) -> np.ndarray:
 
 
 def _within(progress: Progress | None, done: int, end: int, total: int) -> Progress | None:
-    """Turn the steps of one window, a few more than its tokens, into progress of the whole."""
+    """Convert the steps of one window, slightly more than its tokens, into overall progress."""
     return None if progress is None else lambda steps, _: progress(min(done + steps, end), total)
 
 
 @contextmanager
 def _threads_for(width: int) -> Iterator[None]:
-    """One thread for the steps of one small decoder: on two busy cores, two threads took 14 times the CPU time."""
+    """Use one thread for the steps of one small decoder: on two busy cores, two threads took 14 times the CPU time."""
     before = torch.get_num_threads()
     torch.set_num_threads(1 if width <= ONE_THREAD_WIDTH else before)
     try:
@@ -320,12 +320,12 @@ def _threads_for(width: int) -> Iterator[None]:
 
 
 def _window_seed(seed: int, index: int) -> int:
-    """A seed of its own for each window, so that no two draw the same noise."""
+    """A distinct seed for each window, so that no two draw the same noise."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
 
 
 def clip_seed(seed: int, clip_id: str) -> int:
-    """A seed of its own for each clip, whatever stands beside it in a batch."""
+    """A distinct seed for each clip, independent of the rest of its batch."""
     return int(np.random.SeedSequence([seed, *clip_id.encode()]).generate_state(1)[0])
 
 

@@ -1,4 +1,4 @@
-"""What happens around every `kedro run`: inputs are checked, the run is tracked, and errors end readably."""
+"""Hooks around every `kedro run`: inputs are checked, the run is tracked, and errors are reported readably."""
 
 import atexit
 import difflib
@@ -19,12 +19,12 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from vmas_pipeline import tracking
 
-# What a user can put right: one message says it, and a traceback would bury it.
+# Errors that a user can fix: the message says it all, and a traceback would bury it.
 USER_ERRORS = (ValueError, DatasetError, ParameterValidationError)
 
 
 class RunHooks:
-    """One MLflow run for each `kedro run`, closed with the truth: FINISHED, FAILED, or KILLED by a signal."""
+    """One MLflow run for each `kedro run`, closed with its actual status: FINISHED, FAILED, or KILLED by a signal."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -68,8 +68,8 @@ def _require_environment(context: KedroContext) -> None:
 
 
 def _require_known_sections(context: KedroContext) -> None:
-    """Raise where a parameter belongs to no section of conf/base: no node would read it, and nobody would notice."""
-    # read plainly: a second config loader would take over the first one's resolvers, ${globals:...} among them
+    """Raise if a parameter is in no section of conf/base: no node would read it, and nobody would notice."""
+    # read directly: a second config loader would replace the first one's resolvers, including ${globals:...}
     files = sorted((Path(context.config_loader.conf_source) / "base").glob("parameters*.yml"))
     known = sorted({section for file in files for section in yaml.safe_load(file.read_text()) or ()})
     for section in context.params:
@@ -84,7 +84,7 @@ def _require_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     missing = [name for name in sorted(pipeline.inputs()) if not name.startswith("param") and not catalog.exists(name)]
     if not missing:
         return
-    pipelines.set_requested(None)  # Kedro has loaded only the ones that were asked for
+    pipelines.set_requested(None)  # Kedro has loaded only the requested ones
     makers = [name for name, other in pipelines.items() if name != "__default__" and other.all_outputs() & set(missing)]
     raise DatasetError(
         f"{', '.join(missing)} not found: run `kedro run --pipelines={','.join(makers)}` first "
@@ -99,13 +99,13 @@ def _resolved_parameters(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[s
 
 
 def _command(run_params: dict[str, Any]) -> str:
-    """What was asked for beyond the pipeline's name, as one line."""
+    """The options given besides the pipeline's name, as one line."""
     asked = ("node_names", "from_nodes", "to_nodes", "tags", "only_missing_outputs", "runtime_params")
     return " ".join(f"{key}={run_params[key]}" for key in asked if run_params.get(key)) or "whole pipeline"
 
 
 def _exit_on_signal(number: int, frame: FrameType | None) -> None:
-    """Let `finally` blocks and exit handlers run, so that workers end and the run is closed as KILLED."""
+    """Let `finally` blocks and exit handlers run: they stop the workers and close the run as KILLED."""
     raise SystemExit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""The flow, in order. `kedro run` runs all of it but the ablation; `kedro run --pipelines=NAME` one stage."""
+"""The flow, in order. `kedro run` runs all of it except the ablation; `kedro run --pipelines=NAME` runs one stage."""
 
 from kedro.pipeline import Pipeline
 
@@ -17,7 +17,7 @@ from vmas_pipeline.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name -> pipeline. The same names stand in dvc.yaml."""
+    """Name -> pipeline. dvc.yaml uses the same names."""
     flow = {
         "sample_data": sample_data.pipeline(),
         "curation": curation.pipeline(),

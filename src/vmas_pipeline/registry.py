@@ -1,4 +1,4 @@
-"""The model registry: an address, such as models:/vmas@champion, to the model folder behind it."""
+"""The model registry: resolves an address such as models:/vmas@champion to its model folder."""
 
 import os
 import re
@@ -17,7 +17,7 @@ ARTIFACT = "vmas"
 
 
 def model_folder(model: str) -> Path:
-    """The folder of a model, given by address (downloaded, where the registry is remote) or as a folder already."""
+    """The folder of a model given as a registry address (downloaded if the registry is remote) or as a folder."""
     if not model.startswith("models:"):
         return Path(model)
     address = ADDRESS.match(model)
@@ -50,9 +50,9 @@ def _version(client: "MlflowClient", model: str, name: str, alias: str | None, v
 
 
 def _location(version: "ModelVersion") -> str:
-    """Where the version's files are; a path, for a registry on this machine, so that nothing is copied.
+    """Where the version's files are; for a registry on this machine a path, which avoids copying.
 
-    MLflow keeps whole paths: where the project was moved, the files are looked for beside the registry.
+    MLflow stores absolute paths: if the project was moved, the files are looked up next to the registry.
     """
     import mlflow
 

@@ -1,4 +1,4 @@
-"""Runs one task a shard, on this machine's cores or on a Ray cluster."""
+"""Runs one task per shard, on this machine's cores or on a Ray cluster."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ _OBJECT_STORE_BYTES = 256 * 1024**2
 
 
 def split_into_shards(records: Sequence[Shard], size: int) -> list[Sequence[Shard]]:
-    """Cuts records into shards of `size`; the last may be smaller."""
+    """Splits records into shards of `size`; the last may be smaller."""
     return [records[first : first + size] for first in range(0, len(records), size)]
 
 
@@ -30,22 +30,22 @@ def map_shards(
     workers: int | None = None,
     description: str = "",
 ) -> Iterator[Result]:
-    """Applies a task to every shard and gives the results in the shards' order, with a progress bar.
+    """Applies a task to every shard and yields the results in the shards' order, with a progress bar.
 
-    The task catches what fails for one record itself, writes its output atomically and returns early when the output
-    is there: then a killed run goes on where it stopped. It runs in one thread; models it needs are best kept in a
-    `functools.cache` of its module, which lives as long as the worker process.
+    To make a killed run resumable, the task must handle failures of single records itself, write its output atomically
+    and return early if the output exists. It runs in one thread; keep models that it needs in a `functools.cache` of
+    its module, which lives as long as the worker process.
 
     Args:
-        task: a function of a module, or a `functools.partial` of one.
-        shards: what to give it, one at a time; small, since it travels.
-        backend: "ray" uses the cluster at RAY_ADDRESS, else a local one that ends with the call; "inline" runs in
-            this process, for tests and debugging.
-        workers: tasks at a time on a local Ray; None takes all cores.
-        description: stands before the progress bar.
+        task: a module-level function, or a `functools.partial` of one.
+        shards: its arguments, one at a time; small, because they are sent to workers.
+        backend: "ray" uses the cluster at RAY_ADDRESS, or else a local one that stops after the call; "inline" runs
+            in this process, for tests and debugging.
+        workers: concurrent tasks on a local Ray; None uses all cores.
+        description: label of the progress bar.
 
     Raises:
-        ValueError: an unknown backend. What the task raises goes through.
+        ValueError: an unknown backend. Exceptions from the task propagate.
     """
     if backend == "inline":
         results = map(task, shards)
@@ -81,7 +81,7 @@ def _call(task: Callable[[Shard], Result], shard: Shard) -> Result:
 
 @contextmanager
 def _connected(workers: int | None) -> Iterator[None]:
-    """Joins the Ray that is there, or starts a local one and ends it afterwards."""
+    """Connects to the running Ray, or starts a local one and stops it afterwards."""
     import ray
 
     if ray.is_initialized():

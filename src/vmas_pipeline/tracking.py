@@ -1,7 +1,7 @@
-"""Everything that a run leaves in MLflow goes through this module.
+"""Everything that a run logs to MLflow goes through this module.
 
 It calls MLflow's client with explicit run ids and never opens a fluent run: a fluent run belongs to one process and is
-marked as finished when that process leaves it, so a training rank would close its parent's run.
+marked as finished when that process exits, so a training rank would close its parent's run.
 """
 
 import hashlib
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 PROCESS_TAG = "process"
-"""host:pid of the process that opened a run, by which a run is known to be abandoned."""
+"""host:pid of the process that opened a run; used to detect abandoned runs."""
 VERSIONS_TOLD = ("torch", "deepspeed", "ray", "kedro", "mlflow", "dvc", "great-expectations", "timm")
 
-# What MLflow takes in one call, and in one parameter's value.
+# MLflow's limits for one call, and for one parameter's value.
 BATCH_METRICS, BATCH_PARAMS, PARAM_CHARACTERS = 1000, 100, 6000
 
 
 @dataclass
 class _Process:
-    """What this process has opened: at most one run, and the store that it lies in."""
+    """What this process has opened: at most one run, and its store."""
 
     store: str | None = None
-    """The tracking address that configure() set, None where the user's own is in force."""
+    """The tracking URI that configure() set, None if the user's own is in force."""
     artifacts: str | None = None
     run_id: str | None = None
     experiment_id: str | None = None
@@ -52,11 +52,11 @@ _process = _Process()
 def configure(root: Path) -> None:
     """Keep runs and models under `root`/mlruns, unless the environment names a tracking server already.
 
-    Only environment variables are set, so this costs no import, and subprocesses find the same store. MLflow's usage
-    reports and its running commentary stay off unless the user's environment turns them on.
+    It only sets environment variables: it imports nothing, and subprocesses use the same store. MLflow's telemetry
+    and progress messages stay off unless the user's environment turns them on.
 
     Args:
-        root: The project's folder. The address is absolute: a relative one would depend on the working directory.
+        root: The project's folder. The URI is absolute: a relative one would depend on the working directory.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -80,9 +80,9 @@ def start_run(
 
     Args:
         name: The run's name.
-        params: Settings, nested or dataclasses too.
-        tags: Where it comes from.
-        experiment: The experiment it belongs to, made where it is missing.
+        params: Settings, may be nested or dataclasses.
+        tags: Its provenance.
+        experiment: The experiment it belongs to, created if missing.
         system_metrics: Log the load of CPU, memory, disk and GPU every ten seconds.
     """
     assert _process.run_id is None, f"run {_process.run_id} is still open"
@@ -100,7 +100,7 @@ def start_run(
 
 
 def end_run(status: str = "FINISHED") -> None:
-    """Close this process's run as FINISHED, FAILED or KILLED; nothing happens where none is open."""
+    """Close this process's run as FINISHED, FAILED or KILLED; does nothing if none is open."""
     run_id, _process.run_id = _process.run_id, None
     monitor, _process.monitor = _process.monitor, None
     if monitor:
@@ -122,7 +122,7 @@ def active_logger() -> "RunLogger":
 
 @contextmanager
 def child_run(name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> "Iterator[RunLogger]":
-    """A run below the open one, for a variant of an ablation. It ends with the block: FINISHED, FAILED or KILLED."""
+    """A child of the open run, for an ablation variant. It ends with the block: FINISHED, FAILED or KILLED."""
     assert _process.run_id is not None, "child_run needs an open run: call start_run first"
     run_id = _create_run(name, params, {**tags, "mlflow.parentRunId": _process.run_id})
     status = "KILLED"
@@ -138,7 +138,7 @@ def child_run(name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> 
 
 @dataclass(frozen=True)
 class RunLogger:
-    """Writes to one run, from any process: a training rank gets the id and finds the store in its environment."""
+    """Writes to one run, from any process: a training rank gets the run id, and the store from its environment."""
 
     run_id: str
     tracking_uri: str | None = None
@@ -165,13 +165,13 @@ class RunLogger:
             self._client.log_batch(self.run_id, metrics=entries[start : start + BATCH_METRICS])
 
     def last_step(self, key: str) -> int:
-        """The last step of a metric; 0 where there is none."""
+        """The last step of a metric; 0 if there is none."""
         return max((metric.step for metric in self._client.get_metric_history(self.run_id, key)), default=0)
 
     def take_over(self, run_id: str, until: int) -> None:
-        """Copy another run's metrics up to a step, so that this run, which goes on from there, shows the whole curve.
+        """Copy another run's metrics up to a step: this run resumes from there and should show the whole curve.
 
-        The machine's load is left out; a run that is no longer there leaves this one as it is.
+        System metrics are left out; if the other run no longer exists, nothing is changed.
         """
         from mlflow.exceptions import MlflowException
 
@@ -185,9 +185,9 @@ class RunLogger:
 
     @contextmanager
     def reopened(self) -> Iterator[None]:
-        """Write to a run that another process has closed: it is RUNNING for as long as the block lasts.
+        """Write to a run that another process has closed: it is RUNNING for the duration of the block.
 
-        Nothing is changed where the run is open: it belongs to the process that opened it.
+        A run that is open is left unchanged: it belongs to the process that opened it.
         """
         if self._client.get_run(self.run_id).info.status == "RUNNING":
             yield
@@ -237,7 +237,7 @@ class RunLogger:
         self._client.log_image(self.run_id, np.asarray(canvas.buffer_rgba())[..., :3], key=name, step=step)
 
     def artifact(self, path: Path | str, folder: str | None = None) -> None:
-        """Copy a file, or a folder with all it holds, into the run's artifacts."""
+        """Copy a file, or a folder with all its contents, into the run's artifacts."""
         log = self._client.log_artifacts if Path(path).is_dir() else self._client.log_artifact
         log(self.run_id, str(path), folder)
 
@@ -259,7 +259,7 @@ def flatten(values: Any, separator: str = ".", prefix: str = "") -> dict[str, An
 
 
 def provenance(root: Path) -> dict[str, str]:
-    """What a result came from: the revision of the code, of the data that DVC has recorded, and the libraries."""
+    """The provenance of a result: the revisions of the code and of the DVC-tracked data, and library versions."""
     tags = {f"version.{name}": found for name in VERSIONS_TOLD if (found := _installed(name))}
     if revision := _git(root, "rev-parse", "HEAD"):
         tags["mlflow.source.git.commit"] = revision
@@ -271,7 +271,7 @@ def provenance(root: Path) -> dict[str, str]:
 
 
 def store() -> str | None:
-    """The address of the tracking store in force, for a process elsewhere."""
+    """The URI of the tracking store in force, for another process."""
     return os.environ.get(URI_VARIABLE)
 
 
@@ -282,14 +282,14 @@ def _client(tracking_uri: str | None = None) -> "MlflowClient":
 
 
 def _experiment_id(name: str) -> str:
-    """The experiment's id; where it is new, its artifacts go beside our own store."""
+    """The experiment's id; a new experiment's artifacts go next to our own store."""
     client = _client()
     found = client.get_experiment_by_name(name)
     return found.experiment_id if found else client.create_experiment(name, artifact_location=_process.artifacts)
 
 
 def _close_abandoned_runs(experiment_id: str) -> None:
-    """A process that is killed with -9 leaves its runs open: mark them, if it ran on this machine and is gone."""
+    """Mark runs left open by a process that was killed with -9, if it ran on this machine and is gone."""
     import psutil
 
     client = _client()
@@ -315,7 +315,7 @@ def _installed(package: str) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """git's answer, None where there is no git or no repository (a copy unpacked from an archive)."""
+    """git's output, None without git or a repository (such as a copy unpacked from an archive)."""
     try:
         answer = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -10,7 +10,6 @@ from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConf
 from vmas_pipeline.training.plan import kept_activations, plan
 
 PAPER = TrainConfig(
-    steps=500_000,
     model=ModelConfig(size="vmas_paper"),
     optimiser=OptimiserConfig(name="adamw"),
     engine=EngineConfig(processes=8, nodes=4, zero_stage=2, precision="bf16", micro_batch=6),

@@ -1,1 +1,1 @@
-"""The ablation: variants of the training, measured alike and compared clip by clip (paper Table 5)."""
+"""The ablation: variants of the training, evaluated identically and compared clip by clip (paper Table 5)."""

@@ -11,19 +11,19 @@ from vmas_pipeline.training.config import TrainConfig, merged
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class AblationConfig:
-    """Which variants are trained, how long, and on how many clips they are measured."""
+    """Which variants are trained, for how long, and on how many clips they are evaluated."""
 
     variants: dict[str, dict[str, Any] | None]
-    """Name to what it changes of the `train` parameters, nested as they are. The first is what the others are compared
-    with; null leaves out one that another environment names."""
+    """Name to overrides of the `train` parameters, nested like them. The others are compared with the first; null
+    removes a variant that another environment defines."""
     train: dict[str, Any] = field(default_factory=dict)
-    """What all variants change, such as fewer steps."""
+    """Overrides for all variants, such as fewer steps."""
     seeds: tuple[int, ...] = (0,)
-    """Each variant is trained once with each."""
+    """Each variant is trained once per seed."""
     clips: int = Field(default=128, ge=2)
-    """Held-out clips that each is measured on."""
+    """Held-out clips that each is evaluated on."""
     training_clips: int = Field(default=128, ge=2)
-    """Clips of true music that teach the genres."""
+    """Clips of true music that the genre classifier is trained on."""
 
     def __post_init__(self) -> None:
         if len(self.names) < 2:
@@ -36,10 +36,10 @@ class AblationConfig:
 
 
 def variant_config(base: TrainConfig, config: AblationConfig, variant: str, seed: int) -> TrainConfig:
-    """The training of one variant: the base, changed for all variants, then for this one.
+    """The training config of one variant: the base with the common overrides, then with this variant's.
 
     Raises:
-        ValueError: a variant sets something that training does not have; the message names both.
+        ValueError: a variant sets an unknown training parameter; the message names both.
     """
     settings = merged(merged(asdict(base), config.train), config.variants[variant] or {})
     try:
@@ -53,7 +53,7 @@ def plan(base: TrainConfig, config: AblationConfig) -> list[tuple[str, int, Trai
     """Every variant with every seed.
 
     Raises:
-        ValueError: two variants are the same training, or as of `variant_config`.
+        ValueError: two variants are identical, or as for `variant_config`.
     """
     planned = [(name, seed, variant_config(base, config, name, seed)) for seed in config.seeds for name in config.names]
     for i, (name, seed, settings) in enumerate(planned):

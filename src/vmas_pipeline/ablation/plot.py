@@ -1,4 +1,4 @@
-"""The ablation as a picture."""
+"""The ablation's plot."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ PANELS = (
 
 
 def plot_ablation(table: "DataFrame") -> "Figure":
-    """One panel a metric: a dot for each seed, a bar for the mean over seeds, and the chance level of MV Align.
+    """One panel per metric: a dot per seed, a bar for the mean over seeds, and the chance level of MV Align.
 
     Args:
-        table: of `run_ablation`.
+        table: from `run_ablation`.
     """
     from matplotlib.figure import Figure
 

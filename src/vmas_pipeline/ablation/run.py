@@ -1,4 +1,4 @@
-"""Trains and measures every variant, each as a child of the pipeline's MLflow run."""
+"""Trains and evaluates every variant, each as a child of the pipeline's MLflow run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,25 +34,25 @@ def run_ablation(
     manifest: "DataFrame",
     work: Path,
 ) -> "DataFrame":
-    """Train each variant with each seed and measure all on the same held-out clips.
+    """Train each variant with each seed and evaluate all on the same held-out clips.
 
     Args:
         config: the variants.
-        base: the training that they vary.
-        generation: how they are asked for music; the ablation's own numbers of clips replace its.
-        evaluation: how that is measured.
-        clip: what a clip is.
-        features, codec: what they are trained from.
+        base: the training config that they vary.
+        generation: the generation settings; the ablation's own numbers of clips override its.
+        evaluation: the evaluation settings.
+        clip: the clip format.
+        features, codec: the training data and codec.
         manifest: the clips with splits and genres.
         work: gets a folder for each variant and seed, with model, music and metrics.
 
     Returns:
         A row per variant and seed: fad, kl, mv_align with its chance, genre agreement, R@10, the last validation's
-        losses and gap; and the difference of MV Align to the first variant of the same seed, over the same clips, with
+        losses and gap; and the MV Align difference from the first variant of the same seed, over the same clips, with
         the bounds of its 95 % bootstrap interval.
 
     Raises:
-        ValueError: a variant sets something that training does not have.
+        ValueError: a variant sets an unknown training parameter.
     """
     from pandas import DataFrame
 
@@ -82,7 +82,7 @@ def _row(metrics: dict[str, Any], losses: dict[str, float]) -> dict[str, float |
 
 
 def _difference(work: Path, config: AblationConfig, variant: str, seed: int) -> dict[str, float]:
-    """MV Align less the first variant's, clip by clip, with the interval of its mean."""
+    """MV Align minus the first variant's, clip by clip, with the interval of its mean."""
     from pandas import read_parquet
 
     first = config.names[0]

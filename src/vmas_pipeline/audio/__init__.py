@@ -1,1 +1,1 @@
-"""Sounds, whoever asks: onsets, mel pictures, and the music tagger with its checkpoint reader."""
+"""Audio analysis: onsets, mel spectrograms, and the music tagger with its checkpoint reader."""

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms: the codec's training loss, its reconstruction measure, and pictures of music."""
+"""Log-mel spectrograms: for the codec's training loss, its reconstruction metric, and images of music."""
 
 import numpy as np
 import torch
@@ -8,16 +8,16 @@ SCALES = ((64, 8), (128, 16), (256, 24), (512, 40), (1024, 64), (2048, 96))
 """STFT windows in samples, with the number of mel bands of each."""
 
 PICTURE_BANDS, PICTURE_RANGE_DB = 80, 70.0
-"""Bands of a picture of music, and how far below its maximum it reaches."""
+"""Mel bands of an image of music, and its dynamic range below the maximum."""
 
 
 class LogMel(nn.Module):
-    """Log-mel magnitude of one window length; hop of a quarter window.
+    """Log-mel magnitude for one window length; the hop is a quarter window.
 
     Args:
         window: samples of the Hann window.
         bands: mel bands between 0 Hz and half the sample rate.
-        floor: magnitudes below it count as it (full scale is about window / 4).
+        floor: lower bound for magnitudes (full scale is about window / 4).
     """
 
     window: Tensor
@@ -51,7 +51,7 @@ def mel_distance(reference: Tensor, other: Tensor, sample_rate: int) -> Tensor:
 
 
 def mel_picture(waveform: np.ndarray, sample_rate: int, hop: int = 256) -> np.ndarray:
-    """A mel spectrogram for the eye: waveform [N] -> float32 [80, frames], from its maximum, 0 dB, down to -70."""
+    """A mel spectrogram for display: waveform [N] -> float32 [80, frames], from its maximum, 0 dB, down to -70."""
     from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
     spectrogram = MelSpectrogram(

@@ -13,11 +13,11 @@ HOP_S = 0.008
 
 
 def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Times at which notes start, by librosa's spectral flux; deterministic.
+    """Times at which notes start, from librosa's spectral flux; deterministic.
 
     Args:
         waveform: float [N], mono.
-        sample_rate: samples per second; the analysis hop is 8 ms of it, whatever the rate.
+        sample_rate: samples per second; the analysis hop is 8 ms at any rate.
 
     Returns:
         float32 [n], seconds, ascending; empty for silence.
@@ -33,10 +33,10 @@ def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
 @cache
 def load_librosa() -> ModuleType:
-    """librosa, its kernels compiled; one process of this machine at a time.
+    """Import librosa and compile its kernels, one process on this machine at a time.
 
-    On first use numba compiles them into a cache beside librosa. Two processes that do so at once may write a cache in
-    which a kernel answers for another's types: then every process that reads it ends with a segmentation fault.
+    On first use numba compiles them into a cache next to librosa. Two processes that do so at once may write a cache in
+    which a kernel is stored for the wrong types: every process that reads it then segfaults.
     """
     with FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock"):
         import librosa
@@ -48,7 +48,7 @@ def load_librosa() -> ModuleType:
 def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[tuple[int, int]]:
     """The largest one-to-one matching of two lists of times at most `within_s` apart.
 
-    On a line, pairing the two earliest that are near enough makes as many pairs as there can be.
+    In one dimension, greedily pairing the earliest two that are close enough gives the maximum number of pairs.
 
     Args:
         first: seconds, any order, [n].
@@ -56,7 +56,7 @@ def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[
         within_s: seconds.
 
     Returns:
-        Pairs of an index into `first` and one into `second`, by time.
+        Pairs of an index into `first` and one into `second`, sorted by time.
     """
     first, second = np.asarray(first, np.float64).ravel(), np.asarray(second, np.float64).ravel()
     first_order, second_order = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")

@@ -1,8 +1,8 @@
-"""The musicnn music tagger in torch, with the trained weights that its PyPI package carries.
+"""The musicnn music tagger in torch, with the trained weights from its PyPI package.
 
 musicnn (J. Pons, X. Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging", 2019, ISC
-licence) tags 3 s of music with 50 tags of MagnaTagATune (MTT) or of the Million Song Dataset (MSD). Curation hears
-voices with it; evaluation takes its probabilities for KL and its embeddings for FAD and the genre report.
+licence) tags 3 s of music with 50 tags of MagnaTagATune (MTT) or of the Million Song Dataset (MSD). Curation detects
+vocals with it; evaluation uses its probabilities for KL and its embeddings for FAD and the genre report.
 """
 
 # B batch, N samples, P patches, T spectrogram frames, M mel bands, F filters, C tags
@@ -27,19 +27,19 @@ EMBEDDING_WIDTH = 200
 _FFT, _HOP, _MELS = 512, 256, 96
 _BATCH_NORM_EPSILON = 1e-3  # TensorFlow's default
 _DEAD_WEIGHT = 1e-4
-"""Weight decay drove a third of the filters to nothing (most to 1e-30): where no weight exceeds this, a filter answers
-with a constant. Leaving them out changes embeddings by 5e-7, less than another order of sums, and saves a third of the
-time."""
-_PATCHES_AT_ONCE = 4  # the first layer's maps take 7 MB a patch; 4 is the quickest on a CPU
+"""Weight decay drove a third of the filters to zero (most to 1e-30): a filter with no weight above this gives a
+constant output. Skipping these filters changes embeddings by 5e-7, less than a different summation order would, and
+saves a third of the time."""
+_PATCHES_AT_ONCE = 4  # the first layer's maps take 7 MB per patch; 4 is fastest on a CPU
 
 Weights = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tagged:
-    """What the tagger heard, patch by patch."""
+    """The tagger's output, patch by patch."""
 
-    probabilities: Tensor  # [..., P, C] in (0, 1), one independent sigmoid a tag
+    probabilities: Tensor  # [..., P, C] in (0, 1), one independent sigmoid per tag
     embeddings: Tensor  # [..., P, 200], the penultimate layer
 
     def mean(self) -> "Tagged":
@@ -50,8 +50,8 @@ class Tagged:
 class MusicTagger(nn.Module):
     """musicnn for inference: waveforms at 16 kHz in, tag probabilities and embeddings out.
 
-    It equals the original but for the front end's precision: the original rounds the mel spectrogram to float16, where
-    loud music overflows to infinity; here it stays float32.
+    It equals the original except for the front end's precision: the original rounds the mel spectrogram to float16,
+    where loud music overflows to infinity; here it stays float32.
 
     Attributes:
         tags: The names of the C = 50 tags, in the order of the probabilities.
@@ -90,17 +90,17 @@ class MusicTagger(nn.Module):
     def tag(self, waveform: np.ndarray | Tensor) -> Tagged:
         """Probabilities and embeddings in one pass.
 
-        The music is cut in patches of 3 s that cover it all: the last ends where the music ends, the others are evenly
-        spaced and overlap as they must (5 s: patches at 0 and 2 s). Music below 3 s is padded with silence.
+        The music is split into patches of 3 s that cover all of it: the last one ends with the music, the others are
+        evenly spaced and overlap as needed (5 s: patches at 0 and 2 s). Music below 3 s is padded with silence.
 
         Args:
-            waveform: Float in [-1, 1] at 16 kHz: [N], or a batch of one length [B, N].
+            waveform: Float in [-1, 1] at 16 kHz: [N], or a batch of equal lengths [B, N].
 
         Returns:
-            probabilities [P, C] and embeddings [P, 200], with a leading B where the input has it.
+            probabilities [P, C] and embeddings [P, 200], with a leading B if the input has one.
 
         Raises:
-            ValueError: The waveform has another shape, or nothing in it.
+            ValueError: The waveform has another shape, or is empty.
         """
         samples = torch.as_tensor(waveform, dtype=torch.float32)
         if samples.ndim not in (1, 2) or samples.numel() == 0:
@@ -113,11 +113,11 @@ class MusicTagger(nn.Module):
         return Tagged(probabilities=tagged.probabilities[0], embeddings=tagged.embeddings[0])
 
     def probabilities(self, waveform: np.ndarray | Tensor) -> Tensor:
-        """Tag probabilities a patch, [P, C] or [B, P, C]; see `tag`."""
+        """Tag probabilities per patch, [P, C] or [B, P, C]; see `tag`."""
         return self.tag(waveform).probabilities
 
     def embeddings(self, waveform: np.ndarray | Tensor) -> Tensor:
-        """Embeddings a patch, [P, 200] or [B, P, 200]: the penultimate layer after its batch norm; see `tag`."""
+        """Embeddings per patch, [P, 200] or [B, P, 200]: the penultimate layer after its batch norm; see `tag`."""
         return self.tag(waveform).embeddings
 
 
@@ -129,7 +129,7 @@ class LogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from torchaudio.functional import melscale_fbanks  # librosa's filters, without its seconds of import
+        from torchaudio.functional import melscale_fbanks  # librosa's filters, without its slow import
 
         filters = melscale_fbanks(
             _FFT // 2 + 1, 0, SAMPLE_RATE / 2, _MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
@@ -177,10 +177,10 @@ class Musicnn(nn.Module):
 
 
 class FrequencyPooled(nn.Module):
-    """A 2-D convolution over (time, mel), ReLU, batch norm and the maximum over mel; time keeps its length.
+    """A 2-D convolution over (time, mel), ReLU, batch norm and the maximum over mel; the time length is kept.
 
-    Batch norm is monotonous in each filter, so the maximum is taken first: of the response where the filter's norm
-    rises, of its negative (hence the sign on the kernel) where it falls. Dead filters are left out.
+    Batch norm is monotonic in each filter, so the maximum is taken first: of the response if the filter's norm is
+    increasing, of its negative (hence the sign on the kernel) if it is decreasing. Dead filters are left out.
     """
 
     kernel: Tensor
@@ -215,7 +215,7 @@ class FrequencyPooled(nn.Module):
 
 
 class TimeConvolution(nn.Module):
-    """A convolution over time, ReLU and batch norm; time keeps its length."""
+    """A convolution over time, ReLU and batch norm; the time length is kept."""
 
     kernel: Tensor
     bias: Tensor
@@ -261,7 +261,7 @@ def _linear(weights: Weights, name: str) -> nn.Linear:
 
 
 def _patches(log_mel: Tensor, count: int) -> Tensor:
-    """log_mel [B, T, M] -> [B, P = count, 187, M]: evenly spaced, covering all; see `MusicTagger.tag`."""
+    """log_mel [B, T, M] -> [B, P = count, 187, M]: evenly spaced, covering everything; see `MusicTagger.tag`."""
     frames = log_mel.shape[1]
     if frames < PATCH_FRAMES:
         return functional.pad(log_mel, (0, 0, 0, PATCH_FRAMES - frames)).unsqueeze(1)
@@ -279,7 +279,7 @@ def _package_folder() -> Path:
 
 
 def _tag_names(package: Path, data_set: str) -> list[str]:
-    """The list `MTT_LABELS` or `MSD_LABELS` of musicnn/configuration.py, read as text: its package needs TensorFlow."""
+    """The list `MTT_LABELS` or `MSD_LABELS` in musicnn/configuration.py, read as text: the package needs TensorFlow."""
     for statement in ast.parse((package / "configuration.py").read_text()).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == f"{data_set}_LABELS":
             return ast.literal_eval(statement.value)

@@ -20,11 +20,11 @@ def read_checkpoint(prefix: Path) -> dict[str, np.ndarray]:
     """Every tensor of the checkpoint, by its TensorFlow variable name.
 
     Args:
-        prefix: What the checkpoint was saved as, so that `{prefix}.index` and `{prefix}.data-00000-of-00001` exist; or
-            a folder that holds the bare `.index` and `.data-00000-of-00001`, as musicnn's do.
+        prefix: The name that the checkpoint was saved under: `{prefix}.index` and `{prefix}.data-00000-of-00001` exist;
+            or a folder containing the bare `.index` and `.data-00000-of-00001`, like musicnn's.
 
     Raises:
-        ValueError: The index is no TensorFlow checkpoint index, or holds a type, shard or compression we do not read.
+        ValueError: The index is not a TensorFlow checkpoint index, or uses an unsupported type, shard or compression.
         FileNotFoundError: A file of the checkpoint is missing.
     """
     stem = f"{prefix}/" if prefix.is_dir() else str(prefix)
@@ -51,7 +51,7 @@ def _table_entries(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _block_entries(path: Path, table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value pairs of one block; a key shares its first bytes with the key before it."""
+    """Key and value pairs of one block; a key shares its first bytes with the previous key."""
     if table[offset + size] != 0:
         raise ValueError(f"{path} is compressed (type {table[offset + size]}): only uncompressed indices are read")
     block = table[offset : offset + size]

@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class SpectralCodecConfig:
-    """Shape of a `SpectralCodec`; stored as config.json beside its weights."""
+    """Sizes of a `SpectralCodec`; stored as config.json next to its weights."""
 
     sample_rate: int = 16000
     """Samples per second of the waveform, mono."""
@@ -48,12 +48,12 @@ class CodecConfig:
     """Which codec the flow uses, and how the small one is trained."""
 
     pretrained: str | None = None
-    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), a file of audiocraft's (MusicGen's
-    compression_state_dict.bin), or a registered model whose codec is taken (`models:/vmas@champion`): it is copied, and
+    """Name or folder of a pretrained EnCodec (`facebook/encodec_32khz`), an audiocraft file (MusicGen's
+    compression_state_dict.bin), or a registered model whose codec to use (`models:/vmas@champion`): it is copied, and
     nothing is trained."""
     bandwidth: float | None = Field(default=None, gt=0)
-    """Kilobits a second of a pretrained EnCodec that has several (24 kHz: 1.5 to 24, of 2 to 32 codebooks); null for
-    the largest."""
+    """Kilobits per second of a pretrained EnCodec that has several (24 kHz: 1.5 to 24, with 2 to 32 codebooks); null
+    for the largest."""
     model: SpectralCodecConfig = SpectralCodecConfig()
     """The small network; its sample_rate must be the clip's."""
     steps: int = Field(default=600, ge=1)
@@ -67,13 +67,13 @@ class CodecConfig:
     unquantised: float = Field(default=0.1, ge=0, lt=1)
     """First fraction of the steps, which bypasses the quantiser."""
     flicker_weight: float = Field(default=3.0, ge=0)
-    """Weight, beside the mel loss, of the L1 between the spectra's changes from frame to frame: flicker is heard."""
+    """Weight, relative to the mel loss, of the L1 between frame-to-frame spectral changes: flicker is audible."""
     commitment_weight: float = Field(default=0.05, ge=0)
     """Weight of the distance between the encoder's output and the codes chosen for it."""
     train_clips: int = Field(default=512, ge=1)
-    """Clips of the training split held in memory, spread evenly over the manifest."""
+    """Training clips kept in memory, spread evenly over the manifest."""
     eval_clips: int = Field(default=48, ge=1)
-    """Held-out clips for the reconstruction figures."""
+    """Held-out clips for the reconstruction metrics."""
     threads: int = Field(default=2, ge=1)
     """Torch threads."""
     seed: int = 0

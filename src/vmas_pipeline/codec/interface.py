@@ -1,4 +1,4 @@
-"""The interface that every audio codec of the flow fulfils, and how one is loaded."""
+"""The interface that every audio codec implements, and how to load one."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ class AudioCodec(Protocol):
         """The vectors that codes stand for, float [K, card, D]."""
 
     def to(self, device: Any) -> Self:
-        """Move the weights to a device, in place, as torch modules do."""
+        """Move the weights to a device in place, like torch modules."""
 
     def save(self, folder: Path) -> None:
         """Write the folder that `load_codec` reads."""
@@ -47,14 +47,14 @@ def load_codec(name_or_path: str | Path, bandwidth: float | None = None) -> Audi
     """Load the codec in a folder or file, or a pretrained one by name.
 
     Args:
-        name_or_path: a folder that a codec's `save` wrote, or transformers' `save_pretrained`; a file of audiocraft's
+        name_or_path: a folder written by a codec's `save` or transformers' `save_pretrained`; an audiocraft file
             (MusicGen's `compression_state_dict.bin`); or a name such as `facebook/encodec_32khz`, which is looked up
             in the Hugging Face cache and then on the network.
-        bandwidth: of transformers' EnCodec, kilobits a second: fewer mean fewer codebooks; None for its largest.
+        bandwidth: of transformers' EnCodec, kilobits per second: fewer mean fewer codebooks; None for its largest.
 
     Raises:
-        ValueError: a folder or file without a codec in it, a name that can be had neither locally nor by network, or a
-            bandwidth that the codec has not.
+        ValueError: a folder or file without a codec, a name found neither locally nor on the network, or a bandwidth
+            that the codec lacks.
     """
     path = Path(name_or_path)
     settings = path / "config.json"

@@ -1,8 +1,8 @@
 """EnCodec with pretrained weights, through transformers or audiocraft: MusicGen's 32 kHz model at the paper's scale.
 
-The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use. The 48 kHz model does not serve:
-the loudness of each of its one-second chunks is a number beside the codes, which no decoder predicts, and its chunks
-overlap, so that tokens have no even rate.
+The weights of facebook/encodec_32khz are under CC BY-NC 4.0: not for commercial use. The 48 kHz model is unsuitable:
+the loudness of each of its one-second chunks is stored alongside the codes, where no decoder predicts it, and its
+overlapping chunks make the token rate uneven.
 """
 
 import pickle
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from audiocraft.models import CompressionModel
 
 AUDIOCRAFT_FILE = "compression_state_dict.bin"
-"""audiocraft's name of a codec's file, which lies beside each MusicGen."""
+"""audiocraft's name for a codec file, which comes with each MusicGen."""
 
 
 class PretrainedEncodec(nn.Module):
     """transformers' EnCodec behind `AudioCodec`; the codebooks of its largest bandwidth.
 
     Args:
-        network: a mono model that neither normalises nor chunks, as the 24 and 32 kHz ones.
+        network: a mono model that neither normalises nor chunks, such as the 24 and 32 kHz ones.
     """
 
     def __init__(self, network: EncodecModel) -> None:
@@ -35,16 +35,16 @@ class PretrainedEncodec(nn.Module):
 
     @classmethod
     def load(cls, name_or_path: str, bandwidth: float | None = None) -> "PretrainedEncodec":
-        """A folder of `save_pretrained`, or a name in the local cache or on the network.
+        """Load from a `save_pretrained` folder, or by name from the local cache or the network.
 
         Args:
             name_or_path: such as facebook/encodec_24khz.
-            bandwidth: kilobits a second, one that the model was trained for, which is all that a copy keeps; None for
+            bandwidth: kilobits per second, one that the model was trained for; a copy keeps only this one. None for
                 the largest.
 
         Raises:
             ValueError: nothing found under that name, a stereo model (48 kHz), which normalises and chunks, or a
-                bandwidth that the model has not.
+                bandwidth that the model lacks.
         """
         try:
             network = EncodecModel.from_pretrained(name_or_path)
@@ -104,15 +104,15 @@ class PretrainedEncodec(nn.Module):
         return self.network.decode(cast(torch.LongTensor, codes[None]), scales, return_dict=False)[0]
 
     def save(self, folder: Path) -> None:
-        """Write a copy that `load` reads from the folder, without a network."""
+        """Write a copy that `load` can read from the folder offline."""
         self.network.save_pretrained(folder)
 
 
 class AudiocraftEncodec(nn.Module):
-    """audiocraft's CompressionModel behind `AudioCodec`; all codebooks that it was saved with.
+    """audiocraft's CompressionModel behind `AudioCodec`, with all codebooks that it was saved with.
 
     Args:
-        network: a mono model that does not normalise, as MusicGen's.
+        network: a mono model that does not normalise, such as MusicGen's.
         file: where it was loaded from.
     """
 
@@ -122,10 +122,10 @@ class AudiocraftEncodec(nn.Module):
 
     @classmethod
     def load(cls, file: Path) -> "AudiocraftEncodec":
-        """A file as audiocraft saves it: settings and weights.
+        """Load a file saved by audiocraft: settings and weights.
 
         Raises:
-            ValueError: it is something else, or damaged.
+            ValueError: it is another kind of file, or damaged.
         """
         from audiocraft.models.loaders import load_compression_model
 

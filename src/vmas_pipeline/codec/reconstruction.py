@@ -1,4 +1,4 @@
-"""How well a codec keeps what matters: onsets, timbre, and codes that a language model can predict."""
+"""Quality of a codec: onsets, timbre, and how predictable its codes are for a language model."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,14 +20,14 @@ ONSET_WINDOW_S = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
-    """Figures of a codec on clips it has not seen."""
+    """Metrics of a codec on held-out clips."""
 
     onset_f1: float  # mean over clips, onsets within 50 ms
     mel_db: list[float]  # K: mean distance in dB when the first 1..K codebooks are decoded
     latent_snr_db: list[float]  # K - 1: signal-to-noise ratio of the first 1..K-1 codebooks' sum against that of all
     perplexity: list[float]  # K: of the codes' distribution, at most the card
     usage: list[float]  # K: fraction of entries used at least once
-    conditional_perplexity: list[float]  # K: given the frame before (codebook 0) or the codebook above (others)
+    conditional_perplexity: list[float]  # K: given the previous frame (codebook 0) or codebook (others)
 
     def as_metrics(self) -> dict[str, float]:
         """Flat names for the tracker: `codec/onset_f1`, `codec/mel_db`, `codec/perplexity_0`, ..."""
@@ -64,7 +64,7 @@ def measure(codec: AudioCodec, waveforms: Tensor) -> Reconstruction:
 
 
 def onset_f1(reference: np.ndarray, estimate: np.ndarray, window_s: float = ONSET_WINDOW_S) -> float:
-    """F-measure of the largest one-to-one matching of onsets within `window_s`, as mir_eval.onset counts it.
+    """F-measure of the largest one-to-one matching of onsets within `window_s`, as in mir_eval.onset.
 
     Args:
         reference: seconds, ascending, [n].
@@ -81,7 +81,7 @@ def onset_f1(reference: np.ndarray, estimate: np.ndarray, window_s: float = ONSE
 
 
 def _prefix_snr(vectors: Tensor, codes: Tensor) -> list[float]:
-    """Ratio in dB of the variance of all codebooks' sum to what the first 1..K-1 leave of it."""
+    """Ratio in dB of the variance of all codebooks' sum to the residual variance after the first 1..K-1."""
     parts = torch.stack([functional.embedding(codes[:, k], vectors[k]) for k in range(len(vectors))])  # [K, B, T, D]
     whole = parts.sum(0)
     signal = (whole - whole.mean(dim=(0, 1))).square().mean()
@@ -99,9 +99,9 @@ def _perplexity(codes: Tensor, card: int) -> float:
 
 
 def _conditional_perplexity(codes: Tensor, card: int) -> list[float]:
-    """exp H(code | context), context being the frame before for codebook 0 and the codebook above for the others.
+    """exp H(code | context): the context is the previous frame for codebook 0, the previous codebook for the others.
 
-    Counted on the clips themselves, so biased low when clips are few; compare codecs on the same clips.
+    Estimated from counts on these clips, so biased low for few clips; compare codecs on the same clips.
     """
     found = []
     for k in range(codes.shape[1]):
@@ -112,7 +112,7 @@ def _conditional_perplexity(codes: Tensor, card: int) -> list[float]:
 
 
 def reconstruction_figure(originals: Tensor, decoded: Tensor, sample_rate: int) -> "Figure":
-    """Log-mel spectrograms, original above reconstruction, a column a clip; onsets as white lines.
+    """Log-mel spectrograms, original above reconstruction, one column per clip; onsets as white lines.
 
     Args:
         originals: [n, N].

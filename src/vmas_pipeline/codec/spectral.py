@@ -1,10 +1,10 @@
 """The embedded default's codec: STFT, ConvNeXt blocks, a residual vector quantiser, ConvNeXt blocks, inverse STFT.
 
-Letters: B batch, N samples, T tokens (frames), F frequency bins, K codebooks, D code width, W width of the blocks.
+Symbols: B batch, N samples, T tokens (frames), F frequency bins, K codebooks, D code width, W width of the blocks.
 
-The encoder sees log magnitudes only. The phase of a frame is not predictable from the music, so with phase in, the
-later codebooks fill with noise that a language model cannot learn; the decoder invents a phase instead, as a
-magnitude vocoder does (Vocos, Siuzdak 2023, arXiv 2306.00814, is the model for the head).
+The encoder sees log magnitudes only. The phase of a frame is not predictable from the music: with phase as input, the
+later codebooks would fill with noise that a language model cannot learn. The decoder synthesises a phase instead, like
+a magnitude vocoder (the head follows Vocos, Siuzdak 2023, arXiv 2306.00814).
 """
 
 import json
@@ -48,9 +48,9 @@ class ConvNeXtBlock(nn.Module):
 
 
 class SpectralCodec(nn.Module):
-    """A codec of one million parameters that trains on two CPU cores in two minutes.
+    """A codec with one million parameters that trains in two minutes on two CPU cores.
 
-    Fulfils `AudioCodec`. Token t is centred on (t + 0.5) / frame_rate seconds.
+    Implements `AudioCodec`. Token t is centred on (t + 0.5) / frame_rate seconds.
     """
 
     window: Tensor
@@ -125,7 +125,7 @@ class SpectralCodec(nn.Module):
 
     @torch.no_grad()
     def initialise_codebooks(self, waveform: Tensor) -> None:
-        """K-means of every codebook on the first frames of `waveform` [B, 1, N]."""
+        """Initialise every codebook by k-means on the first frames of `waveform` [B, 1, N]."""
         latent = self.latent(waveform).transpose(1, 2).reshape(-1, self.config.code_width)  # [B * T, D]
         self.quantiser.vq(latent[:KMEANS_FRAMES].T[None])
 
@@ -165,7 +165,7 @@ class SpectralCodec(nn.Module):
         return signal[:, edge : edge + steps * hop] / weight[:, edge : edge + steps * hop]
 
     def save(self, folder: Path) -> None:
-        """Write config.json and model.safetensors, each under a temporary name first."""
+        """Write config.json and model.safetensors, each atomically."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ class SpectralCodec(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> "SpectralCodec":
-        """A saved codec, in evaluation mode and without gradients."""
+        """Load a saved codec, in evaluation mode and without gradients."""
         from safetensors.torch import load_file
 
         settings = json.loads((folder / "config.json").read_text())

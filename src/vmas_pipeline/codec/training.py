@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 Progress = Callable[[int, dict[str, float]], None]
 
 LOG_EVERY = 10  # steps
-SAMPLES = 3  # clips that are kept to listen to
+SAMPLES = 3  # clips logged for listening
 
 
 def train_codec(
     config: CodecConfig, clip: ClipSpec, manifest: "pd.DataFrame", out: Path, logger: RunLogger | None
 ) -> dict[str, float]:
-    """Train the small codec on the manifest's training split, or copy the pretrained one, and measure it.
+    """Train the small codec on the manifest's training split, or copy the pretrained one, and evaluate it.
 
     Args:
         manifest: rows of the curated clips; `audio_path`, `start_s` and `split` are read.
-        out: folder for the codec, written when training is done.
-        logger: receives losses by step, the figures of merit, a figure and audio samples; None keeps silent.
+        out: folder for the codec, written after training.
+        logger: receives losses by step, the metrics, a figure and audio samples; None logs nothing.
 
     Returns:
-        The figures of `Reconstruction` on held-out clips, by flat names.
+        The metrics of `Reconstruction` on held-out clips, by flat names.
 
     Raises:
-        ValueError: a codec of another sample rate than the clips, or no readable clip in a split.
+        ValueError: a codec whose sample rate differs from the clips', or no readable clip in a split.
     """
     torch.set_num_threads(config.threads)
     codec: AudioCodec
@@ -65,7 +65,7 @@ def _copy_pretrained(name: str, bandwidth: float | None, clip: ClipSpec, out: Pa
         name = str(model_folder(name) / "codec")
     codec = load_codec(name, bandwidth)
     _check_rate(codec.sample_rate, clip)
-    shutil.rmtree(out, ignore_errors=True)  # files of another kind of codec would be taken for it
+    shutil.rmtree(out, ignore_errors=True)  # leftover files of another kind of codec would be mistaken for it
     codec.save(out)
     return codec
 
@@ -98,12 +98,12 @@ def _check_rate(sample_rate: int, clip: ClipSpec) -> None:
 
 
 def read_clips(manifest: "pd.DataFrame", split: str, most: int, clip: ClipSpec) -> np.ndarray:
-    """Waveforms of at most `most` clips of a split, evenly spread over its rows, float32 [n, N].
+    """Read waveforms of at most `most` clips of a split, evenly spread over its rows, float32 [n, N].
 
-    Clips that cannot be read are left out; the features stage records them.
+    Unreadable clips are left out; the features stage records them.
 
     Raises:
-        ValueError: not one clip.
+        ValueError: no readable clip.
     """
     rows = manifest[manifest["split"] == split]
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))
@@ -148,7 +148,7 @@ class _Meter:
 
 
 def _log_samples(codec: AudioCodec, clips: Tensor, logger: RunLogger) -> None:
-    """Originals and reconstructions to hear, and their spectrograms with onsets to see."""
+    """Log originals and reconstructions as audio, and their spectrograms with onsets as a figure."""
     decoded = codec.decode(codec.encode(clips))[..., : clips.shape[-1]]
     for number, (original, copy) in enumerate(zip(clips[:, 0].numpy(), decoded[:, 0].numpy(), strict=True)):
         logger.audio(f"codec/{number}-original", original, codec.sample_rate)
@@ -193,7 +193,7 @@ def random_crops(clips: np.ndarray, config: CodecConfig, draw: np.random.Generat
 
 
 def _losses(codec: SpectralCodec, crops: Tensor, scales: list[LogMel], *, quantise: bool) -> dict[str, Tensor]:
-    """L1 of the log-mel spectra, of their change from frame to frame, and the commitment of the encoder."""
+    """L1 of the log-mel spectra, L1 of their frame-to-frame change, and the commitment loss."""
     decoded, commitment = codec(crops, quantise=quantise)
     errors = [scale(crops[:, 0]) - scale(decoded[:, 0]) for scale in scales]  # [B, bands, frames] each
     return {

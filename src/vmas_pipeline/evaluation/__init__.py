@@ -1,1 +1,1 @@
-"""How good the music is: one file a metric, the measurement of a model on held-out clips, and the report."""
+"""Evaluation of the music: one file per metric, the measurement of a model on held-out clips, and the report."""

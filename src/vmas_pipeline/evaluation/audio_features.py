@@ -1,4 +1,4 @@
-"""What the metrics compare of music: tags and embeddings by the tagger, onsets by the onset detector."""
+"""The audio features that the metrics compare: the tagger's tags and embeddings, the onset detector's onsets."""
 
 # B, N clips, C tags, D width of the embedding
 
@@ -15,15 +15,15 @@ from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
 
 @dataclass(frozen=True, kw_only=True)
 class AudioFeatures:
-    """Of N pieces of music."""
+    """Features of N pieces of music."""
 
     probabilities: np.ndarray  # float32 [N, C], of the tags
     embeddings: np.ndarray  # float32 [N, D]
-    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; none where not asked for
+    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if not requested
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """The parts one after the other."""
+        """The parts concatenated."""
         return cls(
             probabilities=np.concatenate([part.probabilities for part in parts]),
             embeddings=np.concatenate([part.embeddings for part in parts]),
@@ -32,7 +32,7 @@ class AudioFeatures:
 
 
 class AudioFeatureExtractor:
-    """Of waveforms of one sample rate."""
+    """Extracts features from waveforms of one sample rate."""
 
     def __init__(self, tagger: MusicTagger, sample_rate: int) -> None:
         self.tagger = tagger
@@ -43,7 +43,7 @@ class AudioFeatureExtractor:
 
         Args:
             waveforms: of this extractor's sample rate.
-            onsets: Onsets that are known already, or an empty list where they are not needed; None detects them.
+            onsets: Known onsets, or an empty list if they are not needed; None detects them.
         """
         tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
         return AudioFeatures(

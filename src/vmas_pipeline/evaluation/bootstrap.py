@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean over clips, and of the difference of two systems on the same clips."""
+"""Confidence intervals of a mean over clips, and of the difference between two systems on the same clips."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,16 @@ class Interval:
 def bootstrap_mean(values: np.ndarray, *, groups: np.ndarray | None = None, samples: int = 2000) -> Interval:
     """Percentile bootstrap of the mean; deterministic.
 
-    For a paired comparison give the differences clip by clip: the interval then says whether one system is better.
+    For a paired comparison pass the per-clip differences: the interval then shows whether one system is better.
 
     Args:
-        values: Float [N], one a clip.
-        groups: What the clips were cut from, [N]; whole groups are drawn, because clips of one video are alike.
-            None: every clip on its own.
-        samples: Draws.
+        values: Float [N], one per clip.
+        groups: Source video of each clip, [N]; whole groups are resampled, because clips of one video are similar.
+            None: every clip separately.
+        samples: Number of resamples.
 
     Raises:
-        ValueError: No values, or another number of groups.
+        ValueError: No values, or a different number of groups.
     """
     values = np.asarray(values, np.float64)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)

@@ -8,12 +8,12 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class EvaluationConfig:
-    """What listens, and what the report shows; which clips are measured is the generation's setting."""
+    """The audio model, and the report's contents; the generation settings choose the clips."""
 
     tagger: Literal["MTT_musicnn", "MSD_musicnn"] = "MTT_musicnn"
-    """The musicnn model that listens: FAD, KL and genres rest on it."""
+    """The musicnn model behind FAD, KL and genres."""
     batch: int = Field(default=32, ge=1)
-    """Clips heard at once."""
+    """Clips analysed at once."""
     report_clips: int = Field(default=8, ge=0)
     """Clips shown and played in the report."""
 
@@ -23,11 +23,11 @@ class RealVideosConfig:
     """Which videos, and how much of each."""
 
     folder: str = "data/real_videos"
-    """A folder with any tree of videos."""
+    """A folder of videos, in any directory tree."""
     seconds: float = Field(default=10.0, gt=0)
-    """Of each video at most, from its start."""
+    """Maximum seconds of each video, from its start."""
     seed: int = Field(default=0, ge=0)
-    """Of the music."""
+    """Seed of the music."""
     flow_size: int = Field(default=64, ge=16)
     """Short side, in pixels, at which the flow is measured."""
     watch: bool = True

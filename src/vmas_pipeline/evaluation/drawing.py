@@ -1,4 +1,4 @@
-"""Geometry of the report's drawings, in the units of their SVG views, and the spectrogram pictures."""
+"""Geometry of the report's drawings, in the units of their SVG views, and the spectrogram images."""
 
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ def timeline(
 
     Args:
         flow: mean flow of the frame pairs, [F - 1].
-        peaks_s: the peaks that are matched, seconds.
-        onsets_s: onsets of each music, by the music's name.
+        peaks_s: the peaks to match, in seconds.
+        onsets_s: onsets of each music, by name.
         frame_rate: frames per second of the flow.
         duration_s: the clip's length.
 
@@ -51,7 +51,7 @@ def timeline(
 
 
 def histogram(scores: np.ndarray) -> list[dict[str, float]]:
-    """Bars of scores in [0, 1]: x, width, y and height, the tallest `HISTOGRAM_HEIGHT` high, and the count."""
+    """Bars for scores in [0, 1]: x, width, y and height, the tallest `HISTOGRAM_HEIGHT` high, and the count."""
     counts, _ = np.histogram(scores, bins=HISTOGRAM_BINS, range=(0, 1))
     step, tallest = WIDTH / HISTOGRAM_BINS, max(int(counts.max()), 1)
     return [
@@ -67,7 +67,7 @@ def histogram(scores: np.ndarray) -> list[dict[str, float]]:
 
 
 def save_spectrogram(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
-    """Write the mel spectrogram of a waveform [samples] as a PNG, time to the right, low notes at the bottom."""
+    """Write the mel spectrogram of a waveform [samples] as a PNG, time from left to right, low notes at the bottom."""
     import matplotlib.image
 
     decibels = mel_picture(waveform, sample_rate, hop=max(1, len(waveform) // 500))

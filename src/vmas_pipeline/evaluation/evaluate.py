@@ -27,13 +27,13 @@ def evaluate(
     report: Path | None = None,
     logger: RunLogger | None = None,
 ) -> dict[str, Any]:
-    """Measure the music that a system made for held-out clips.
+    """Evaluate the music that a system generated for held-out clips.
 
     Args:
-        config: what listens.
+        config: the audio model and batch size.
         clip: length and rates of a clip.
         generated: the system's folder under 05_generated.
-        reconstructed: the codec's folder, the ceiling of what is made of its tokens.
+        reconstructed: the codec's folder, the ceiling for music generated from its tokens.
         features: folder of the features.
         manifest: the clips with their splits, genres and sources.
         out: gets metrics.json and clips.parquet.
@@ -41,10 +41,10 @@ def evaluate(
         logger: the MLflow run that gets the metrics, and the report as an artifact.
 
     Returns:
-        What metrics.json holds: the results, and what they were measured on.
+        The contents of metrics.json: the results, and what they were measured on.
 
     Raises:
-        ValueError: as `measure.measure`.
+        ValueError: as for `measure.measure`.
     """
     measured = measure(config, clip, generated, reconstructed, features, manifest)
     results = compute_metrics(measured)
@@ -70,12 +70,12 @@ def evaluate(
 
 
 def compute_metrics(measured: Measured) -> list[MetricResult]:
-    """Every metric of `metrics.METRICS` that this data can show."""
+    """Every metric of `metrics.METRICS` that this data can provide."""
     return [result for compute in METRICS for result in compute(measured)]
 
 
 def spread(clips: "DataFrame", count: int) -> list[str]:
-    """Ids of `count` clips, the genres in turn, in the order in which clips were drawn."""
+    """Ids of `count` clips, alternating between genres, in the clips' order."""
     turn = clips.groupby("genre", dropna=False).cumcount()
     return list(clips.loc[turn.sort_values(kind="stable").index[:count], "clip_id"])
 

@@ -1,4 +1,4 @@
-"""The Frechet distance under its public name; it lives in `evaluation.metrics.frechet`."""
+"""The Frechet distance under its public name; it is defined in `evaluation.metrics.frechet`."""
 
 from vmas_pipeline.evaluation.metrics.frechet import frechet_distance
 

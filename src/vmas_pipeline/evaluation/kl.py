@@ -1,4 +1,4 @@
-"""The KL divergence under its public name; it lives in `evaluation.metrics.kl`."""
+"""The KL divergence under its public name; it is defined in `evaluation.metrics.kl`."""
 
 from vmas_pipeline.evaluation.metrics.kl import kl_divergence
 

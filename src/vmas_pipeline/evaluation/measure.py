@@ -1,4 +1,4 @@
-"""Reads what systems made for the clips and extracts what the metrics compare; no model is asked."""
+"""Reads the systems' music for the clips and extracts the features that the metrics compare; runs no generation."""
 
 # N clips, M clips of the training split, F frame pairs, D width of an embedding
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What the metrics compare, of N clips in one order."""
+    """The metrics' input: features of N clips in a common order."""
 
     rows: list[dict[str, Any]]  # the clips' manifest rows
     flow: list[np.ndarray]  # N curves of mean flow, float32 [F]
     frame_rate: float  # of the flow
     generated: AudioFeatures
     true: AudioFeatures
-    codec: AudioFeatures  # the true music, coded and decoded
+    codec: AudioFeatures  # the true music, encoded and decoded
     vectors: tuple[np.ndarray, np.ndarray] | None  # of videos and true music, float32 [N, D], for retrieval
     training: AudioFeatures  # true music of M clips of the training split
-    training_codec: AudioFeatures  # the same, coded and decoded
+    training_codec: AudioFeatures  # the same, encoded and decoded
     training_genres: np.ndarray  # object [M], str or None
-    tagger: str  # whose tags and embeddings these are
+    tagger: str  # source of the tags and embeddings
 
     @property
     def sources(self) -> list[str]:
@@ -49,7 +49,7 @@ class Measured:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The first columns of clips.parquet."""
+        """The leading columns of clips.parquet."""
         names = [row["clip_id"] for row in self.rows]
         return {"clip_id": names, "source_id": self.sources, "genre": self.genres}
 
@@ -65,11 +65,11 @@ def measure(
     """Features of a system's music, of the true music and of its codec reconstruction.
 
     Args:
-        config: what listens.
+        config: the audio model and batch size.
         clip: length and rates of a clip.
-        generated: the system's folder; the clips that its record names are measured.
-        reconstructed: the codec's folder, of the same clips and of clips of the training split.
-        features: folder of the features, for the curves of flow and the onsets.
+        generated: the system's folder; the clips in its record are measured.
+        reconstructed: the codec's folder, with the same clips and clips of the training split.
+        features: folder of the features, for the flow curves and the onsets.
         manifest: the clips with their splits, genres and sources.
 
     Raises:

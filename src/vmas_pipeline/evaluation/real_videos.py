@@ -1,4 +1,4 @@
-"""A system on videos that come with no true music: does what it plays follow what they show?"""
+"""A system on videos without reference music: does the music follow the picture?"""
 
 # N clips, F frames of a clip
 
@@ -43,21 +43,21 @@ class _Clip:
 def evaluate_real_videos(
     config: RealVideosConfig, clip: ClipSpec, system: System, out: Path, logger: RunLogger | None = None
 ) -> dict[str, Any]:
-    """Make music for real videos and measure how it follows them.
+    """Generate music for real videos and measure how well it follows them.
 
     Args:
         config: which videos.
         clip: length of a clip, and frame rate of the flow.
-        system: who makes the music.
+        system: generates the music.
         out: gets metrics.json, clips.parquet, skipped.json (videos that could not be used, with the reason) and the
             videos with their music.
         logger: the MLflow run that gets the metrics.
 
     Returns:
-        What metrics.json holds: MV Align with its blind levels, and the onsets a peak.
+        The contents of metrics.json: MV Align with its blind levels, and the onsets per peak.
 
     Raises:
-        ValueError: no folder, or fewer than two videos that last as long as a clip.
+        ValueError: no folder, or fewer than two videos at least as long as a clip.
     """
     folder = Path(config.folder)
     if not folder.is_dir():
@@ -85,7 +85,7 @@ def evaluate_real_videos(
 
 
 def _clips_of(config: RealVideosConfig, clip: ClipSpec, system: System, path: Path, out: Path) -> list[_Clip]:
-    """The whole clips in a video's first seconds.
+    """The complete clips in a video's first seconds.
 
     Raises:
         MediaError: it cannot be read, or is shorter than a clip.

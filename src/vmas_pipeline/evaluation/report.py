@@ -1,4 +1,4 @@
-"""The report: report.html, and beside it media/ with the videos and spectrograms that it shows."""
+"""The report: report.html, and media/ with the videos and spectrograms that it shows."""
 
 import json
 import shutil
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PICTURE_SIZE = 360
-"""Side of the report's videos at most; smaller pictures keep their size."""
+"""Maximum side of the report's videos; smaller pictures keep their size."""
 
 PICTURE_RATE = 30.0
-"""Frames per second of the report's videos at most."""
+"""Maximum frames per second of the report's videos."""
 
 HEADLINE = ("mv_align", "genre_agreement", "r_at_10", "fad")
-"""Results that stand above the table."""
+"""Results shown above the table."""
 
 SCORES = {"generated": "generated music", "shuffled": "generated music, another video", "true": "true music"}
 """What the histograms of MV Align show."""
@@ -46,13 +46,13 @@ def write_report(
     """Write report.html and its media.
 
     Args:
-        folder: gets report.html and media/, whose former content is replaced.
-        metrics: of metrics.json.
-        clips: a row a clip, of clips.parquet.
-        measured: what they came from.
+        folder: gets report.html and media/, whose previous content is replaced.
+        metrics: contents of metrics.json.
+        clips: contents of clips.parquet, one row per clip.
+        measured: the measurement behind them.
         generated: the system's folder.
         clip: length and rates of a clip.
-        shown: ids of the clips that are played.
+        shown: ids of the clips to show and play.
         run_id: the MLflow run, named in the report.
 
     Returns:
@@ -65,7 +65,7 @@ def write_report(
     rows = {row["clip_id"]: row for row in measured.rows}
     record = Record.read(generated)
     write = partial(_write_media, folder / "media", generated, record.sample_rate, clip)
-    with ThreadPoolExecutor(2) as pool:  # FFmpeg works outside Python's lock
+    with ThreadPoolExecutor(2) as pool:  # FFmpeg runs outside the GIL
         list(pool.map(write, [rows[name] for name in shown]))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text())
@@ -99,7 +99,7 @@ def _histograms(clips: "DataFrame") -> list[dict[str, Any]]:
 
 
 def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[str]) -> list[dict[str, Any]]:
-    """What the page says of each shown clip."""
+    """The page's data for each shown clip."""
     table = clips.set_index("clip_id")
     index = {row["clip_id"]: i for i, row in enumerate(measured.rows)}
     entries = []
@@ -122,7 +122,7 @@ def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[s
 
 
 def _write_media(media: Path, generated: Path, sample_rate: int, clip: ClipSpec, row: Mapping[str, Any]) -> None:
-    """The clip's picture under both musics, a still of it, and both spectrograms."""
+    """Write the clip's video with each music, a still frame, and both spectrograms."""
     import cv2
 
     name, video = row["clip_id"], local(row["source_path"])

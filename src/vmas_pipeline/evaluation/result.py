@@ -1,4 +1,4 @@
-"""A metric's result: one record that metrics.json, the report, the card, the gates and the tables read."""
+"""A metric's result: one record, read by metrics.json, the report, the card, the gates and the tables."""
 
 # N clips
 
@@ -23,30 +23,30 @@ class MetricResult:
     name: str
     """Key in metrics.json: mv_align."""
     title: str
-    """As tables print it: MV Align."""
+    """Title in tables: MV Align."""
     value: float | None
-    """None where this data cannot show it."""
+    """None if this data cannot provide it."""
     chance: float | None = None
-    """The best that is had without looking at the video."""
+    """The best result achievable without the video."""
     ceiling: float | None = None
-    """What the truth reaches."""
+    """The result of the true music."""
     higher_is_better: bool = True
     unit: str = ""
     interval: tuple[float, float] | None = None
-    """Of the value, 95 %."""
+    """95 % interval of the value."""
     levels: dict[str, float] = field(default_factory=dict)
     """Further levels by name: shuffled, metronome, codec."""
     per_clip: dict[str, np.ndarray] = field(default_factory=dict)
     """Columns of clips.parquet, [N] each."""
     measured_with: str = ""
-    """Model, definition, partners: what makes the number comparable with another."""
+    """Model, definition, partners: what must agree for two values to be comparable."""
     note: str = ""
-    """What a reader must know about this value."""
+    """A caveat for readers of this value."""
     digits: int = 3
 
     @property
     def position(self) -> float | None:
-        """Where the value lies between chance (0) and ceiling (1); None where the two do not span a scale."""
+        """Position of the value between chance (0) and ceiling (1); None if the two do not span a scale."""
         if self.value is None or self.chance is None or self.ceiling is None:
             return None
         span = self.ceiling - self.chance if self.higher_is_better else self.chance - self.ceiling
@@ -56,12 +56,12 @@ class MetricResult:
         return float(np.clip(rise / span, 0, 1))
 
     def to_dict(self) -> dict[str, Any]:
-        """As metrics.json holds it: all but the clips' own values."""
+        """The entry in metrics.json: everything except the per-clip values."""
         return {key: value for key, value in asdict(self).items() if key != "per_clip"} | {"position": self.position}
 
 
 def results_of(metrics: Mapping[str, Any]) -> list[MetricResult]:
-    """The results in a metrics.json, without the clips' own values."""
+    """The results in a metrics.json, without the per-clip values."""
     made = []
     for stored in metrics["results"].values():
         fields = {key: value for key, value in stored.items() if key != "position"}
@@ -70,7 +70,7 @@ def results_of(metrics: Mapping[str, Any]) -> list[MetricResult]:
 
 
 def to_metrics(results: Iterable[MetricResult]) -> dict[str, Any]:
-    """What metrics.json holds of the results: each as a record, and the short keys that outside readers know."""
+    """The results as stored in metrics.json: each as a record, plus the short keys that external readers use."""
     records = {result.name: result.to_dict() for result in results}
     short: dict[str, Any] = {name: records[name]["value"] for name in ("fad", "kl") if name in records}
     for name in ("mv_align", "mv_align_local_maximum"):
@@ -85,7 +85,7 @@ def to_metrics(results: Iterable[MetricResult]) -> dict[str, Any]:
 
 
 def clips_table(about: Mapping[str, Any], results: Iterable[MetricResult]) -> "DataFrame":
-    """A row a clip: columns that say what it is, and each metric's own values."""
+    """One row per clip: descriptive columns, and each metric's per-clip values."""
     from pandas import DataFrame
 
     columns = dict(about)

@@ -6,8 +6,7 @@ import numpy as np
 def resample_flow(flow: np.ndarray, *, frame_rate: float, token_rate: float, tokens: int) -> np.ndarray:
     """Linear interpolation of the flow curve at the token times; constant beyond its ends.
 
-    The flow of the pair of frames i and i + 1 stands at (i + 0.5) / frame_rate seconds; token t stands at
-    (t + 0.5) / token_rate.
+    The flow between frames i and i + 1 is at (i + 0.5) / frame_rate seconds; token t is at (t + 0.5) / token_rate.
 
     Args:
         flow: mean flow magnitude of each frame pair, [F - 1].
@@ -41,8 +40,8 @@ def video_beats(
     """Tokens at which the picture moves most: 1 where the flow is the maximum of a local window.
 
     The flow of each frame pair is interpolated to the token rate; a token is a beat when no token within
-    `window_s` / 2 of it has more flow. Of a plateau (a still picture, the flat ends of the interpolation) the first
-    token counts, and none where the flow is zero.
+    `window_s` / 2 of it has more flow. On a plateau (a still picture, the flat ends of the interpolation) only the
+    first token counts, and none if the flow is zero.
 
     Args:
         flow: mean flow magnitude of each pair of consecutive frames, [F - 1], at least one.
@@ -88,13 +87,13 @@ def beat_weights(
     window_s: float = 0.1,
     alpha: float = 0.5,
 ) -> np.ndarray:
-    """Weights of the autoregressive loss, equation 3: 1 where a music beat has a video beat near it, else alpha.
+    """Weights of the autoregressive loss, equation 3: 1 for a music beat with a nearby video beat, else alpha.
 
     Args:
         music_beats: bool [T], tokens with an onset.
         video_beats: bool [T], from `video_beats`.
         token_rate: tokens per second.
-        window_s: a music beat counts when a video beat lies at most this far from it, seconds.
+        window_s: a music beat counts when a video beat is at most this far from it, seconds.
         alpha: weight of all other tokens, in [0, 1]; 1 gives the plain loss.
 
     Returns:
@@ -125,7 +124,7 @@ def beat_weights(
 
 
 def music_beats(onsets_s: np.ndarray, *, token_rate: float, tokens: int) -> np.ndarray:
-    """Onset times in seconds, [n] -> bool [tokens]: the token whose span holds each onset."""
+    """Onset times in seconds, [n] -> bool [tokens]: the token whose span contains each onset."""
     beats = np.zeros(tokens, bool)
     places = np.floor(np.asarray(onsets_s, np.float64) * token_rate + 1e-6).astype(int)
     beats[places[(places >= 0) & (places < tokens)]] = True
@@ -133,5 +132,5 @@ def music_beats(onsets_s: np.ndarray, *, token_rate: float, tokens: int) -> np.n
 
 
 def _tokens_within(seconds: float, token_rate: float) -> int:
-    """Tokens that lie at most `seconds` away, rounding forgiven."""
+    """Number of tokens at most `seconds` away, tolerant of rounding."""
     return int(np.floor(seconds * token_rate + 1e-6))

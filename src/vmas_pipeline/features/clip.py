@@ -22,7 +22,7 @@ def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec,
     """Frames, flow, onsets, beat weights and audio tokens of one row of the manifest.
 
     Raises:
-        MediaError: the film cannot be read.
+        MediaError: the video cannot be read.
     """
     frames = read_frames(
         local(row["source_path"]),
@@ -63,7 +63,7 @@ def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec,
 
 
 def _plain(value: Any) -> Any:
-    """A value of the manifest as JSON has it: numpy's numbers as Python's, missing ones as None."""
+    """A manifest value for JSON: numpy numbers become Python's, missing ones None."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isnan(value):

@@ -14,20 +14,20 @@ class FeaturesConfig:
     flow_method: Literal["dis", "raft"] = "dis"
     """Optical flow: OpenCV's DIS, or torchvision's RAFT (the paper's), which needs its weights."""
     flow_size: int | None = Field(default=None, ge=16)
-    """Short side in pixels at which flow is computed; null keeps the frames' own."""
+    """Short side in pixels at which flow is computed; null keeps the frames' size."""
     raft_weights: Path | None = None
     """File of RAFT's weights."""
     beat_window_s: float = Field(default=0.5, ge=0)
-    """Video beats: window in which a token has the most flow, seconds."""
+    """Video beats: window in which a beat has the most flow, seconds."""
     beat_threshold: float = Field(default=0.0, ge=0, lt=1)
-    """Video beats: fraction of the clip's largest flow that a beat exceeds; the paper has none."""
+    """Video beats: fraction of the clip's largest flow that a beat must exceed; not in the paper."""
     alignment_window_s: float = Field(default=0.1, ge=0)
-    """Equation 3: how far a video beat may lie from a music beat, seconds."""
+    """Equation 3: maximum distance between a video beat and a music beat, seconds."""
     alpha: float = Field(default=0.5, ge=0, le=1)
     """Equation 3: weight of tokens without an aligned beat."""
     shard_size: int = Field(default=64, ge=1)
     """Clips per shard; a shard is one task."""
     backend: Literal["ray", "inline"] = "ray"
-    """Where shards are made: on Ray, or in this process."""
+    """Where shards are computed: on Ray, or in this process."""
     workers: int | None = Field(default=None, ge=1)
-    """Shards at a time; null takes all cores."""
+    """Concurrent shards; null uses all cores."""

@@ -1,4 +1,4 @@
-"""Clips to WebDataset shards, one shard a task, resumable."""
+"""Clips to WebDataset shards, one shard per task, resumable."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CURVES = ("flow", "onsets_s", "peaks_s")
 COUNTED = ("frames", "tokens", "music_beats", "video_beats", "aligned_beats")
 PLACED = ("position", "offset", "length")
-"""A sample's number in its shard, its first byte there, and its bytes."""
+"""A sample's number in its shard, its byte offset there, and its length in bytes."""
 INDEXED = ("clip_id", "split", "genre", "source_id", "source_path", "start_s", "duration_s", "licence")
 
 
@@ -29,24 +29,24 @@ class Shard:
     """The work of one task."""
 
     path: Path
-    """The tar to write; its record, a parquet file, lies beside it under records/."""
+    """The tar to write; its record, a parquet file, is under records/ next to it."""
     key: str
-    """Hash of everything that determines the content: a record with the same key is not made again."""
+    """Hash of everything that determines the content: a shard with the same key is not regenerated."""
     rows: list[dict[str, Any]]
     """Rows of the manifest."""
 
     @property
     def record(self) -> Path:
-        """What the shard holds and what failed, written after the tar."""
+        """File listing the shard's contents and failures, written after the tar."""
         split = self.path.parent
         return split.parent / "records" / split.name / f"{self.path.stem}.parquet"
 
 
 def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> Path:
-    """Write the shards of every split, `index.parquet` beside them, `curves.parquet` and `failed.parquet`.
+    """Write the shards and `index.parquet` of every split, `curves.parquet` and `failed.parquet`.
 
-    A shard that is there already, made from the same rows by the same settings and codec, is kept, so a killed run
-    goes on where it stopped. A clip that cannot be read becomes a row of failed.parquet.
+    An existing shard made from the same rows with the same settings and codec is kept, so a killed run resumes. A clip
+    that cannot be read becomes a row of failed.parquet.
 
     Args:
         manifest: rows of the curated clips (02_curated/manifest.parquet).
@@ -57,8 +57,8 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
         `out`.
 
     Raises:
-        ValueError: an empty manifest, clips too large for a film strip, a codec of another sample rate, or not one
-            clip that could be read.
+        ValueError: an empty manifest, clips too large for a film strip, a codec with another sample rate, or no
+            readable clip at all.
     """
     import pandas as pd
 
@@ -81,7 +81,7 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
 
 
 def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> list[Shard]:
-    """Cut each split of the manifest into shards, in the order of its rows."""
+    """Divide each split of the manifest into shards, in row order."""
     settings = {name: value for name, value in asdict(config).items() if name not in ("backend", "workers")}
     settings["raft_weights"] = config.raft_weights and content_hash(config.raft_weights)
     common = [code_version("vmas_pipeline.features.clip", __name__), settings, asdict(clip), content_hash(codec)]
@@ -149,7 +149,7 @@ def _columns() -> list[str]:
 
 @cache
 def _codec(name_or_path: str, fingerprint: str) -> "AudioCodec":
-    """One codec per worker process, loaded again when its file has changed."""
+    """One codec per worker process, reloaded when its file has changed."""
     import torch
 
     from vmas_pipeline.codec.interface import load_codec
@@ -167,7 +167,7 @@ def _done(shard: Shard) -> bool:
 
 
 def _remove_others(out: Path, shards: list[Shard]) -> None:
-    """Delete shards of an earlier, longer manifest: readers take every tar of a split."""
+    """Delete shards of an earlier, longer manifest: readers use every tar of a split."""
     wanted = {path for shard in shards for path in (shard.path, shard.record)}
     for path in [*out.glob("*/[0-9]*.tar"), *out.glob("records/*/[0-9]*.parquet")]:
         if path not in wanted:

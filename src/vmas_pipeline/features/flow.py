@@ -23,12 +23,12 @@ def mean_flow(
     Args:
         frames: uint8 [T, H, W, 3], RGB, at least two.
         method: "dis", OpenCV's dense inverse search, on the CPU; "raft", torchvision's RAFT, the paper's.
-        size: the frames' short side is resized to this many pixels first; None keeps theirs (RAFT: at least 128).
+        size: the frames' short side is first resized to this many pixels; None keeps it (RAFT: at least 128).
         raft_weights: state dict of torchvision's raft_small or raft_large, needed by "raft".
 
     Returns:
-        float32 [T - 1], mean over the picture of the flow's length in widths of the picture per frame, so that
-        values are comparable between sizes.
+        float32 [T - 1], mean over the picture of the flow's length in picture widths per frame: comparable between
+        sizes.
 
     Raises:
         ValueError: an unknown method, fewer than two frames, or "raft" without its weights.
@@ -44,7 +44,7 @@ def mean_flow(
 
 
 def _resize(frames: np.ndarray, size: int | None) -> np.ndarray:
-    """Short side to `size`, the shape kept."""
+    """Resize the short side to `size`, keeping the aspect ratio."""
     import cv2
 
     height, width = frames.shape[1:3]
@@ -63,7 +63,7 @@ def _dis_flow(frames: np.ndarray) -> np.ndarray:
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     search.setFinestScale(0)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-    # None: no first guess (an array would be taken for one); OpenCV's annotations leave it out
+    # None: no initial flow (an array would be used as one); OpenCV's annotations omit it
     means = [_mean_length(search.calc(a, b, None)) for a, b in pairwise(grey)]  # type: ignore[call-overload]
     return np.array(means, np.float32) / frames.shape[2]
 
@@ -91,9 +91,9 @@ def _raft_flow(frames: np.ndarray, weights: Path | None, batch: int = 8) -> np.n
 
 @cache
 def load_raft(weights: Path | None) -> "torch.nn.Module":
-    """torchvision's RAFT with the given weights: large or small, told apart by the shapes in the file.
+    """torchvision's RAFT with the given weights: large or small, detected from the shapes in the file.
 
-    Kept for the life of the process.
+    Cached for the life of the process.
 
     Raises:
         ValueError: no path, no such file, or weights of something else.

@@ -17,8 +17,8 @@ def flow_peaks(flow: np.ndarray, frame_rate: float, method: PeakMethod = "promin
         flow: mean flow magnitude of each frame pair, [F - 1].
         frame_rate: frames per second.
         method: "local_maximum", the field's: a pair with more flow than both neighbours. "prominent", ours: the flow
-            less its clip median is the maximum of the two pairs either side and at least a quarter of the clip's
-            largest; it leaves out the ripples of noise that make the first one's chance level high.
+            minus its clip median is the maximum within two pairs on either side and at least a quarter of the clip's
+            largest; it ignores the noise ripples that raise the chance level of the first.
 
     Returns:
         float32 [m], seconds, ascending: (i + 0.5) / frame_rate for the pair of frames i and i + 1. Empty when there are
@@ -47,7 +47,7 @@ def flow_peaks(flow: np.ndarray, frame_rate: float, method: PeakMethod = "promin
 
 
 def _local_maxima(curve: np.ndarray) -> np.ndarray:
-    """Above all `REACH` values before and not below the `REACH` after: of a plateau the first counts."""
+    """Above all `REACH` values before and not below the `REACH` after: on a plateau the first counts."""
     padded = np.pad(curve, REACH, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * REACH + 1)
     earlier, later = windows[:, :REACH].max(axis=1), windows[:, REACH + 1 :].max(axis=1)

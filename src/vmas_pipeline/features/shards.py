@@ -1,7 +1,7 @@
-"""Samples in WebDataset shards: how one is written, and how it is read back.
+"""Reads and writes samples in WebDataset shards.
 
-`{clip_id}.jpg` is a film strip, the frames one below the other; `.npz` holds codes and curves; `.json` the manifest's
-row and the shapes.
+`{clip_id}.jpg` is a film strip, the frames stacked vertically; `.npz` contains codes and curves; `.json` contains the
+manifest's row and the shapes.
 """
 
 import io
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Folder = Path | UPath
-"""Of this machine, or at an address that fsspec reads."""
+"""On this machine, or at a URL that fsspec reads."""
 
 JPEG_QUALITY = 95
-JPEG_ROWS = 65500  # the most that libjpeg encodes
+JPEG_ROWS = 65500  # libjpeg's maximum
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +48,7 @@ ARRAYS = ("codes", "beat_weights", "music_beats", "video_beats", "flow", "onsets
 
 
 def encode_sample(sample: Sample) -> dict[str, Any]:
-    """A sample as WebDataset stores it: `__key__`, and bytes for jpg, npz and json."""
+    """A sample in WebDataset form: `__key__`, and bytes for jpg, npz and json."""
     arrays = {name: getattr(sample, name) for name in ARRAYS}
     shapes = {name: list(array.shape) for name, array in {"frames": sample.frames, **arrays}.items()}
     buffer = io.BytesIO()
@@ -62,7 +62,7 @@ def encode_sample(sample: Sample) -> dict[str, Any]:
 
 
 def decode_sample(stored: Mapping[str, Any]) -> Sample:
-    """The inverse of `encode_sample`; frames as JPEG leaves them.
+    """The inverse of `encode_sample`, up to JPEG loss in the frames.
 
     Args:
         stored: `__key__`, and bytes under jpg, npz and json, as WebDataset yields them undecoded.
@@ -91,7 +91,7 @@ def encode_strip(frames: np.ndarray) -> bytes:
 
 
 def check_strip(frames: int, height: int) -> None:
-    """Raise a ValueError where so many frames of this height do not fit one JPEG."""
+    """Raise a ValueError if this many frames of this height do not fit one JPEG."""
     if frames * height > JPEG_ROWS:
         raise ValueError(
             f"a film strip of {frames} frames of {height} rows exceeds JPEG's {JPEG_ROWS} rows: lower clip.frame_size, "
@@ -109,10 +109,10 @@ def decode_strip(jpeg: bytes, frames: int) -> np.ndarray:
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> list[tuple[int, int]]:
-    """Write samples to a tar, whole or not at all; equal samples give equal bytes.
+    """Write samples to a tar atomically; equal samples give equal bytes.
 
     Returns:
-        Where each sample lies in the file: its first byte, and how many.
+        Each sample's byte offset and length in the file.
     """
     from webdataset import TarWriter
 
@@ -162,7 +162,7 @@ def read_index(split: Folder) -> "pd.DataFrame":
 
 
 def read_clips(split: Folder, clips: "pd.DataFrame") -> Iterator[Sample]:
-    """Some clips of a split, in the order of their rows; nothing else is read.
+    """Read some clips of a split, in row order; nothing else is read.
 
     Args:
         split: folder of the shards.
@@ -174,7 +174,7 @@ def read_clips(split: Folder, clips: "pd.DataFrame") -> Iterator[Sample]:
 
 
 def read_clip(shard: Folder, offset: int, length: int, clip_id: str) -> Sample:
-    """A clip by its place in a shard.
+    """Read a clip by its position in a shard.
 
     Raises:
         ValueError: it cannot be read; the message names clip and file.
@@ -191,12 +191,12 @@ def read_clip(shard: Folder, offset: int, length: int, clip_id: str) -> Sample:
 
 
 def sample_from_bytes(data: bytes) -> Sample:
-    """The sample that lies where `write_shard` said."""
+    """The sample in the bytes at a position returned by `write_shard`."""
     return decode_sample(next(_stored_samples(io.BytesIO(data))))
 
 
 def _stored_samples(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """The files of a tar, grouped by their key; those of a sample follow each other."""
+    """The files of a tar grouped by key; a sample's files are adjacent."""
     stored: dict[str, Any] = {}
     with tarfile.open(fileobj=stream, mode="r:") as tar:
         for member in tar:

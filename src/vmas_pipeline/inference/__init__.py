@@ -1,4 +1,4 @@
-"""Generation above the model: the sampling loop, the step decoders of GPU and CPU, and how codes are drawn."""
+"""Generation on top of the model: the sampling loop, the step decoders for GPU and CPU, and sampling settings."""
 
 from vmas_pipeline.inference.generation import Progress, generate
 from vmas_pipeline.inference.sampling import SamplingConfig

@@ -1,4 +1,4 @@
-"""The step decoder of a CPU: each layer is one compiled call, on float32 weights or on int8 ones."""
+"""The step decoder for a CPU: each layer is one compiled call, on float32 or int8 weights."""
 
 # R rows, h heads, d = D / h, S steps, C context steps, D width, N outputs of a matrix, K its inputs
 
@@ -17,12 +17,12 @@ from vmas_pipeline.model.decoder_layer import DecoderLayer
 from vmas_pipeline.model.music_decoder import MusicDecoder, PreparedContext
 
 ROWS_A_THREAD = 4
-"""Fewer are not worth another thread: each reads all weights."""
+"""Minimum rows per thread: each thread reads all weights."""
 
 
 @dataclass
 class PackedLayer:
-    """A layer's parameters as the kernels take them."""
+    """A layer's parameters in the kernels' format."""
 
     norms: np.ndarray  # float32 [6, D]
     weights: tuple[np.ndarray, ...]  # six matrices, float32 or int8 [N, K]
@@ -31,7 +31,7 @@ class PackedLayer:
 
 @dataclass
 class PackedDecoder:
-    """A music decoder's layers and heads as the kernels take them."""
+    """A music decoder's layers and heads in the kernels' format."""
 
     layers: list[PackedLayer]
     norm: np.ndarray  # of the last, float32 [2, D]
@@ -39,8 +39,8 @@ class PackedDecoder:
 
 
 def pack(decoder: MusicDecoder, int8: bool) -> PackedDecoder:
-    """Weights for the kernels: float32 ones are the parameters' own memory; int8 ones are rounded copies, each row of a
-    matrix with a scale of its own, to be packed again where the parameters change."""
+    """Weights for the kernels: float32 weights share the parameters' memory; int8 weights are rounded copies with one
+    scale per matrix row, and must be repacked when the parameters change."""
     return PackedDecoder(
         layers=[_pack_layer(layer, int8) for layer in decoder.stack],
         norm=_pack_norms(decoder.norm),
@@ -68,7 +68,7 @@ def _pack_matrix(linear: nn.Linear, int8: bool) -> tuple[np.ndarray, np.ndarray]
 
 
 class CompiledStepDecoder(StepDecoder):
-    """Steps by `kernels`; a batch's rows are shared out over torch's number of threads."""
+    """Steps computed by `kernels`; a batch's rows are split over torch's number of threads."""
 
     def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int, int8: PackedDecoder | None = None):
         super().__init__(decoder, context, steps)
@@ -107,7 +107,7 @@ class CompiledStepDecoder(StepDecoder):
         return torch.from_numpy(logits).transpose(0, 1)
 
     def _transform_rows(self, rows: slice, x: np.ndarray, logits: np.ndarray) -> None:
-        """The step of some rows of x [R, D], which are overwritten, into logits [codebooks, R, card]."""
+        """One step for some rows of x [R, D], which are overwritten, into logits [codebooks, R, card]."""
         for layer, cache, context, bias in zip(
             self.packed.layers, self.caches, self.contexts, self.biases, strict=True
         ):

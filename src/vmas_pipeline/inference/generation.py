@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmas_pipeline.inference.cpu import PackedDecoder
 
 Progress = Callable[[int, int], None]
-"""Called with the steps done and the steps in all."""
+"""Called with the steps done and the total number of steps."""
 
 
 @torch.inference_mode()
@@ -35,34 +35,34 @@ def generate(
     int8: "PackedDecoder | None" = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Continue a prompt, or start from nothing, under a context.
+    """Continue a prompt, or start from scratch, under a context.
 
     Args:
         decoder: the music decoder, in evaluation mode.
-        context: of B clips; features [B, C, context_width] alone are all given.
-        frames: token frames in all, those of the prompt included.
-        sampling: how codes are drawn. Guidance other than 1 runs every step with and without the conditions, as one
+        context: of B clips; a bare features tensor [B, C, context_width] counts as all given.
+        frames: total number of token frames, including the prompt's.
+        sampling: how codes are sampled. Guidance other than 1 runs every step with and without the conditions, as one
             batch: logits are `without + guidance * (with - without)`.
-        seeds: one for each clip, so that its codes do not depend on its batch.
-        prompt: int64 [B, K, P], the first frames; they come back unchanged.
-        int8: the decoder's weights in 8 bits (`cpu.pack`), to generate from in place of its own, on a CPU.
+        seeds: one per clip, making its codes independent of its batch.
+        prompt: int64 [B, K, P], the first frames; they are returned unchanged.
+        int8: 8-bit weights (`cpu.pack`) to use instead of the decoder's own, on a CPU.
         progress: called after each step.
 
     Returns:
         int64 [B, K, frames].
 
     Raises:
-        ValueError: fewer frames than one, a prompt that leaves nothing to generate, another number of seeds than of
-            clips, or a context that is empty or not finite.
+        ValueError: fewer than one frame, a prompt that leaves nothing to generate, a number of seeds other than the
+            number of clips, or a context that is empty or non-finite.
     """
     context = Context.of(context)
     given = 0 if prompt is None else prompt.shape[2]
     _check(context, frames, given, seeds)
     guided = sampling.guidance != 1.0
-    steps = _canvas(decoder, len(seeds), frames, prompt, context.features.device)  # [B, K, S], -1 where one is to come
+    steps = _canvas(decoder, len(seeds), frames, prompt, context.features.device)  # [B, K, S], -1 if not yet generated
     total = steps.shape[2]
     uniform = _uniform(seeds, decoder.codebooks, total).to(steps.device)
-    read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the codes of the one before
+    read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the previous one's codes
     rows = Context.stacked(context, context.absent()) if guided else context
     stepper = step_decoder(decoder, decoder.prepare(rows, total), total, int8)
     for step in range(given, total):
@@ -85,13 +85,13 @@ def generate(
 def step_decoder(
     decoder: MusicDecoder, context: PreparedContext, steps: int, int8: "PackedDecoder | None" = None
 ) -> StepDecoder:
-    """The step decoder for where the weights lie and how.
+    """The step decoder for the weights' device and type.
 
     Args:
         decoder: in evaluation mode.
-        context: what `MusicDecoder.prepare` made of R contexts, for S steps at least.
-        steps: steps of the delay pattern at most, S.
-        int8: weights to use in place of the decoder's own.
+        context: R contexts from `MusicDecoder.prepare`, for at least S steps.
+        steps: maximum number of steps in the delay pattern, S.
+        int8: weights to use instead of the decoder's own.
     """
     weight = decoder.norm.weight
     if weight.device.type == "cpu" and weight.dtype == torch.float32 and find_spec("numba"):
@@ -114,7 +114,7 @@ def _check(context: Context, frames: int, given: int, seeds: Sequence[int]) -> N
 
 
 def _canvas(decoder: MusicDecoder, batch: int, frames: int, prompt: Tensor | None, device: torch.device) -> Tensor:
-    """The steps to fill: the prompt's codes, -1 for those to come, the special code where the pattern has none."""
+    """The steps to fill: the prompt's codes, -1 for those to generate, the special code where the pattern has none."""
     codes = torch.full((batch, decoder.codebooks, frames), -1, dtype=torch.int64, device=device)
     if prompt is not None:
         decoder.check_codes(prompt)
@@ -123,5 +123,5 @@ def _canvas(decoder: MusicDecoder, batch: int, frames: int, prompt: Tensor | Non
 
 
 def _uniform(seeds: Sequence[int], codebooks: int, steps: int) -> Tensor:
-    """Random numbers [B, K, S], each row from a generator of its own."""
+    """Random numbers [B, K, S], each row from its own generator."""
     return torch.stack([torch.rand(codebooks, steps, generator=torch.Generator().manual_seed(seed)) for seed in seeds])

@@ -1,8 +1,8 @@
-"""The decoder's step for a CPU, compiled by numba: one pass over the weights, nothing between the parts of a layer.
+"""The decoder's step on a CPU, compiled by numba: one pass over the weights, no overhead within a layer.
 
-Rows share what is loaded and never meet in a sum: each is reckoned in the same order whatever its batch, by the same
-loop, so that a clip's numbers do not depend on it. A weight is float32, or int8 with a scale for each of its rows;
-scales of one leave float32 as it is.
+Rows share loaded weights but are never summed together: each is computed by the same loop in the same order, so a
+clip's values do not depend on its batch. A weight is float32, or int8 with a scale for each of its rows; scales of one
+leave float32 unchanged.
 """
 
 # R rows, K inputs, N outputs, D width, h heads, d = D / h, S steps, C context steps
@@ -19,7 +19,7 @@ from filelock import FileLock
 from numba import float32, int8, intp, njit, types, void
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}
-"""Sums in any order, so that they vectorise; NaN and infinity keep their meaning."""
+"""Allow sums in any order, for vectorisation; NaN and infinity keep their meaning."""
 EPSILON = np.float32(1e-5)
 """Of torch's LayerNorm."""
 
@@ -28,8 +28,8 @@ EPSILON = np.float32(1e-5)
 def product(x: np.ndarray, weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """[R, K] times the transpose of a weight [N, K], each output times its scale [N] -> [R, N].
 
-    In tiles of two rows and four outputs: what is loaded once serves eight sums. Where rows or outputs end within a
-    tile the last one stands in for those beyond it, so that every number comes out of the same loop.
+    Works in tiles of two rows and four outputs: each load serves eight sums. If rows or outputs end within a tile, the
+    last one is repeated to fill it: every value then comes from the same loop.
     """
     rows, outputs = len(x), len(weight)
     out = np.empty((rows, outputs), np.float32)
@@ -74,7 +74,7 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarra
 
 @njit(fastmath=FAST, nogil=True)
 def gelu(x: np.ndarray) -> None:
-    """In place: x times the normal distribution's share below x."""
+    """In place: x times the normal CDF at x."""
     for row in range(x.shape[0]):
         for k in range(x.shape[1]):
             x[row, k] *= np.float32(0.5) * (np.float32(1) + math.erf(x[row, k] * np.float32(math.sqrt(0.5))))
@@ -82,7 +82,7 @@ def gelu(x: np.ndarray) -> None:
 
 @njit(fastmath=FAST, nogil=True)
 def attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray, steps: int, bias: np.ndarray) -> np.ndarray:
-    """One query a head on the first steps of keys and values.
+    """Attention of one query per head to the first steps of keys and values.
 
     Args:
         q: [R, >= D], of which the first D are read.
@@ -132,10 +132,10 @@ def layer(
         x: float32 [R, D].
         norms: float32 [6, D], weight and bias of the norms before self-attention, cross-attention and MLP.
         weights: six matrices: qkv and out of self-attention, q and out of cross-attention, both of the MLP.
-        scales: of each.
-        keys, values: [R, h, S, d], those of this layer's steps so far; this step's are written there.
+        scales: of each matrix.
+        keys, values: [R, h, S, d], of this layer's steps so far; this step's are written there.
         context_keys, context_values: [R, h, C, d].
-        bias: [h, C], on cross-attention.
+        bias: [h, C], for cross-attention.
         step: the step's number, from 0.
     """
     heads, width = keys.shape[1], keys.shape[3]
@@ -162,10 +162,10 @@ MATRIX, VECTOR, CACHE = float32[:, ::1], float32[::1], float32[:, :, :, ::1]
 
 
 def _compiled(function: Callable, *signatures: Any) -> Callable:
-    """The function for these types and no others, kept on disk; one process of this machine at a time.
+    """Compile the function for exactly these types, cached on disk; one process on this machine at a time.
 
-    numba's cache takes no lock: two processes that fill it at once may leave kernels in it that end every later one
-    with a segmentation fault.
+    numba's cache takes no lock: two processes that fill it at once may leave kernels in it that make every later
+    process segfault.
     """
     with FileLock(Path(tempfile.gettempdir()) / f"vmas-kernels-{os.getuid()}.lock"):
         return njit(list(signatures), fastmath=FAST, nogil=True, cache=True)(function)

@@ -1,4 +1,4 @@
-"""How codes are drawn: one set of settings for training's samples, the model folder, the command and the server."""
+"""Sampling settings, shared by training's samples, the model folder, the command and the server."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,16 +9,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next code is drawn. The defaults are MusicGen's; a model folder stores its own."""
+    """How the next code is sampled. The defaults are MusicGen's; a model folder stores its own."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a configuration file is read; pydantic is not needed
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # for reading configuration files; pydantic is optional
 
     top_k: int = 250
-    """Draw among this many of the likeliest codes; 1 always takes the likeliest."""
+    """Sample from this many of the likeliest codes; 1 always takes the likeliest."""
     temperature: float = 1.0
     """Above 1 flattens the distribution, below 1 sharpens it."""
     guidance: float = 3.0
-    """Classifier-free guidance: 1 is none, above 1 follows the video more closely."""
+    """Classifier-free guidance: 1 is off, above 1 follows the video more closely."""
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -33,7 +33,7 @@ class SamplingConfig:
 
         Args:
             logits: [..., card].
-            uniform: [...] in [0, 1), the random numbers: equal ones give equal codes, whatever the batch.
+            uniform: [...] in [0, 1), the random numbers: equal numbers give equal codes in any batch.
 
         Returns:
             int64 [...].

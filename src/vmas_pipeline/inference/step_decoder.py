@@ -1,9 +1,9 @@
-"""One step of generation after another, as fast as the weights can be read.
+"""Step-by-step generation, as fast as the weights can be read.
 
-A `StepDecoder` computes what `MusicDecoder.run` computes for a single step, from the same parameters. A step does
-little arithmetic on many weights, so what counts is how they are read and how often the machine is asked: sums ride on
-the products before them, the codebooks' tables are looked up at once, and keys and values go into memory laid out
-beforehand. In float32 on a CPU the whole layer is one compiled call (`cpu`).
+A `StepDecoder` computes the same as `MusicDecoder.run` for a single step, from the same parameters. A step does little
+arithmetic on many weights, so memory access and call overhead dominate: additions are fused into the preceding
+products, all codebooks' tables are looked up at once, and keys and values go into preallocated memory. In float32 on a
+CPU the whole layer is one compiled call (`cpu`).
 """
 
 # R rows (clips, twice as many under guidance), K codebooks, S steps, C context steps, D width, h heads, d = D / h
@@ -22,25 +22,25 @@ from vmas_pipeline.model.positions import sinusoidal_positions
 
 
 class KeyValueCache:
-    """Keys and values of a layer's steps so far, in memory laid out once; zeros for the steps to come."""
+    """Keys and values of a layer's steps so far, in preallocated memory; zeros for future steps."""
 
     def __init__(self, rows: int, heads: int, steps: int, width: int, like: Tensor):
         self.memory = torch.zeros(2, rows, heads, steps, width // heads, device=like.device, dtype=like.dtype)
 
     def begin(self, keys: Tensor, values: Tensor) -> None:
-        """Keep those of the first n steps, [R, h, n, d] each."""
+        """Store those of the first n steps, [R, h, n, d] each."""
         for memory, given in zip(self.memory, (keys, values), strict=True):
             memory[:, :, : given.shape[2]] = given
 
     def add(self, step: Tensor, keys_values: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep those of one step, int64 [1], [R, 2, h, d]; returns keys and values of all steps, [R, h, S, d] each."""
+        """Store those of one step, int64 [1], [R, 2, h, d]; returns keys and values of all steps, [R, h, S, d] each."""
         self.memory.index_copy_(3, step, keys_values.transpose(0, 1).unsqueeze(3))
         keys, values = self.memory.unbind()
         return keys, values
 
 
 class StepDecoder(ABC):
-    """A music decoder under a context, from its first step on; see `generation.step_decoder` for the arguments."""
+    """A music decoder under a context, starting at its first step; see `generation.step_decoder` for the arguments."""
 
     def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int):
         self.decoder, self.context, self.done = decoder, context, 0
@@ -57,10 +57,10 @@ class StepDecoder(ABC):
 
     @abstractmethod
     def begin(self, codes: Tensor) -> Tensor:
-        """Read the first n steps' codes at once, int64 [R, K, n] -> logits of the step after them [R, K, card]."""
+        """Read the first n steps' codes at once, int64 [R, K, n] -> logits of the following step [R, K, card]."""
 
     def step(self, codes: Tensor) -> Tensor:
-        """Read the codes of the step before, int64 [R, K] -> logits of this one [R, K, card]."""
+        """Read the codes of the previous step, int64 [R, K] -> logits of this one [R, K, card]."""
         x = functional.embedding_bag(codes + self.firsts, self.table, mode="sum") + self.inputs[self.done]  # [R, D]
         logits = self._transform(x)
         self.done += 1
@@ -72,15 +72,15 @@ class StepDecoder(ABC):
 
 
 class TensorStepDecoder(StepDecoder):
-    """Steps by torch's own operations, on any device and in any precision.
+    """Steps computed by torch operations, on any device and in any precision.
 
-    No shape changes from step to step: attention runs over all steps, those to come masked, and the step's number is a
-    tensor. So a GPU records one step as a graph and replays it, without a call from Python for each operation.
+    No shape changes between steps: attention runs over all steps with future ones masked, and the step's number is a
+    tensor. A GPU can therefore record one step as a graph and replay it, without a Python call for each operation.
     """
 
     def __init__(self, decoder: MusicDecoder, context: PreparedContext, steps: int):
         super().__init__(decoder, context, steps)
-        weight, room = decoder.norm.weight, -(-steps // 8) * 8  # attention kernels want masks in whole eights
+        weight, room = decoder.norm.weight, -(-steps // 8) * 8  # attention kernels need mask sizes divisible by 8
         self.caches = [KeyValueCache(self.rows, self.heads, room, decoder.width, weight) for _ in decoder.stack]
         self.output = torch.cat([cast(Tensor, output.weight).t() for output in decoder.outputs], dim=1)  # [D, K * card]
         self.step_number = torch.zeros(1, dtype=torch.int64, device=weight.device)
@@ -131,14 +131,14 @@ class TensorStepDecoder(StepDecoder):
 
 
 class RecordedStep:
-    """A computation on a GPU as a CUDA graph: recorded once, then replayed on other numbers of the same shape."""
+    """A computation on a GPU as a CUDA graph: recorded once, then replayed on new inputs of the same shape."""
 
     def __init__(self, compute: Callable[[Tensor], Tensor], like: Tensor):
         self.input = like.clone()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            compute(self.input)  # libraries set themselves up outside the recording
+            compute(self.input)  # lets libraries initialise before the recording
         torch.cuda.current_stream().wait_stream(stream)
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
@@ -152,7 +152,7 @@ class RecordedStep:
 
 
 def attend(q: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
-    """One query a head, [R, h, d], on keys and values [R, h, n, d] -> [R, D]."""
+    """One query per head, [R, h, d], on keys and values [R, h, n, d] -> [R, D]."""
     return functional.scaled_dot_product_attention(q.unsqueeze(2), keys, values, attn_mask=bias).flatten(1)
 
 

@@ -1,7 +1,7 @@
-"""The one home of PyAV and of FFmpeg's program: reads any video, writes videos, puts new music under a picture.
+"""All use of PyAV and the FFmpeg program: reads any video, writes videos, adds new music to a copied video stream.
 
-Time 0 is the moment of the first frame; pictures and sound are read on that one clock. What opens a foreign file runs
-in a process of its own (`worker`).
+Time 0 is the time of the first frame; frames and audio are read on that one clock. Foreign files are opened in a
+separate process (`worker`).
 """
 
 from vmas_pipeline.media.clip import ClipSpec

@@ -1,4 +1,4 @@
-"""What a clip is: the unit of work of every stage."""
+"""The definition of a clip: the unit of work of every stage."""
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -11,11 +11,11 @@ class ClipSpec:
     duration_s: float = Field(default=10.0, gt=0)
     """Length in seconds."""
     frame_rate: float = Field(default=9.6, gt=0)
-    """Frames per second that the model sees."""
+    """Frames per second given to the model."""
     frame_size: int = Field(default=224, ge=8)
     """Side of the square frames in pixels."""
     sample_rate: int = Field(default=32_000, ge=8_000)
-    """Of the music, in Hz."""
+    """Sample rate of the music, in Hz."""
 
     @property
     def frames_per_clip(self) -> int:

@@ -1,4 +1,4 @@
-"""Opens videos with PyAV and chooses their streams. All of it happens in a worker (see `worker`)."""
+"""Opens videos with PyAV and selects their streams. All of it runs in a worker (see `worker`)."""
 
 import os
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ FORMATS = (
     "av1,vc1,mjpeg,yuv4mpegpipe,apng,nsv,pva,bink,smk,swf,4xm,roq,flic,wav,w64,flac,mp3,aac,ac3,eac3,aiff,au,caf,"
     "tta,wv,ape,tak,amr,dts"
 )
-"""FFmpeg's demuxers that may read a file. Playlists are not among them: they would open other files."""
+"""FFmpeg demuxers allowed to read a file. Playlists are excluded: they would open other files."""
 
 _MAX_PIXELS = round(Limits().megapixels * 1e6) * 4
-"""A picture that grows beyond this inside a stream is refused by the decoder."""
+"""The decoder refuses a picture that grows beyond this within a stream."""
 
 _FAILURES_IN_A_ROW = 1000
-"""Reading goes on behind damage, until this many packets in a row cannot be read."""
+"""Reading continues after damage until this many packets in a row cannot be read."""
 
 
 @contextmanager
 def open_media(path: Path | str) -> Iterator[InputContainer]:
-    """Opens a local file for reading; its content, not its name, decides what it is.
+    """Opens a local file for reading; its type is determined by its content, not its name.
 
     Raises:
         MediaError: "unreadable".
@@ -45,7 +45,7 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
         raise MediaError("unreadable", f"{printable(path)} cannot be read: there is no such file")
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
-        # "file:" and a whole path: no name is taken for an address or an option
+        # "file:" and an absolute path: no name can be mistaken for a URL or an option
         container = av.open(f"file:{os.path.abspath(path)}", options=options, metadata_errors="replace")  # noqa: PTH100
     except av.error.FFmpegError as error:
         raise MediaError(
@@ -61,10 +61,10 @@ def open_media(path: Path | str) -> Iterator[InputContainer]:
 
 
 def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
-    """The moving picture to show: the default one, else the first; cover art does not count.
+    """The video stream to use: the default one, else the first; cover art does not count.
 
     Raises:
-        MediaError: "no_video", or "unreadable" when its codec cannot be told.
+        MediaError: "no_video", or "unreadable" if its codec cannot be determined.
     """
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
@@ -77,13 +77,13 @@ def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
         )
     stream = _default(decodable)
     if not stream.codec_context.is_open:
-        stream.codec_context.thread_type = "SLICE"  # frame by frame, so that a frame's dts is its own packet's
+        stream.codec_context.thread_type = "SLICE"  # no frame threads: a frame's dts must be its own packet's
         stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
     return stream
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The sound to hear: the default track, else the first, among those that can be decoded."""
+    """The audio stream to use: the default one, else the first, of those that can be decoded."""
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
     return _default(streams) if streams else None
 
@@ -96,12 +96,12 @@ _kept: list[AudioLayout] = []
 
 
 def channel_count(stream: AudioStream) -> int:
-    """Number of channels. This is the one place that asks PyAV for the layout of a stream that was opened.
+    """Number of channels. This is the only place that asks PyAV for the layout of an open stream.
 
-    PyAV 18 copies a custom layout (FL+FR+FC+LFE+... in another order than FFmpeg's own) without its map and then frees
-    the map twice, which ends the process (PyAV#689 is of this kind). So the object is never let go, and the decoder is
-    told FFmpeg's own layout of as many channels before it makes frames with the custom one. Can go with PyAV 19, which
-    needs Python 3.12.
+    PyAV 18 copies a custom layout (FL+FR+FC+LFE+... in an order other than FFmpeg's own) without its map and then frees
+    the map twice, which crashes the process (similar to PyAV#689). So the object is never released, and the decoder is
+    given FFmpeg's own layout with the same number of channels before it creates frames with the custom one. Can be
+    removed with PyAV 19, which needs Python 3.12.
     """
     layout = stream.codec_context.layout
     _kept.append(layout)
@@ -112,7 +112,7 @@ def channel_count(stream: AudioStream) -> int:
 
 
 def packets(container: InputContainer, path: Path | str, *streams: Stream) -> Iterator[Packet]:
-    """Demuxes to the end of the file, over what cannot be read; the last packets are empty and flush the decoders.
+    """Demuxes to the end of the file, skipping unreadable parts; the last packets are empty and flush the decoders.
 
     Raises:
         MediaError: "encrypted".
@@ -128,27 +128,27 @@ def packets(container: InputContainer, path: Path | str, *streams: Stream) -> It
             return
         except av.error.FFmpegError:
             failures += 1
-        except IndexError:  # PyAV 18, at the end of a file in which a stream appeared on the way
+        except IndexError:  # PyAV 18, at the end of a file in which a stream appeared midway
             break
     yield from map(_flush, streams)
 
 
 def _flush(stream: Stream) -> Packet:
-    """An empty packet, at which a decoder gives what it still holds."""
+    """An empty packet, which makes a decoder output its buffered frames."""
     packet: Packet = Packet()
     packet.stream = stream
     return packet
 
 
 def frame_ticks(container: InputContainer, frame: VideoFrame) -> int | None:
-    """When a frame appears, in ticks of its stream.
+    """Presentation time of a frame, in ticks of its stream.
 
-    AVI stamps packets in the order of decoding alone: what FFmpeg makes of that as a presentation time is wrong where
-    frames are reordered, and the dts of the packet that sets a frame free is right.
+    AVI timestamps packets only in decoding order: the presentation time that FFmpeg derives from that is wrong for
+    reordered frames, but the dts of the packet that releases a frame is right.
     """
     return frame.dts if container.format.name == "avi" else frame.pts
 
 
 def ticks_at(stream: Stream, time_s: float) -> int:
-    """A time in seconds as the stream's clock counts it."""
+    """A time in seconds, in ticks of the stream's clock."""
     return round(time_s / stream.time_base) if stream.time_base else 0

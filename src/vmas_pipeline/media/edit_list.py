@@ -1,4 +1,4 @@
-"""The edit list of an MP4 or QuickTime file: FFmpeg writes where the picture begins in it, and not where it ends."""
+"""The edit list of an MP4 or QuickTime file: FFmpeg writes the start of the video stream to it, but not its end."""
 
 import struct
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 
 def end_picture(path: Path, duration_s: float) -> None:
-    """Lets the first video track end after `duration_s` seconds; what comes later is kept in the file and not shown.
+    """Ends the first video track after `duration_s` seconds; later frames remain in the file but are not shown.
 
     The file is changed in place, in one write of a few bytes.
 
     Raises:
-        ValueError: the file has no edit list for its picture.
+        ValueError: the file has no edit list for its video track.
     """
     with path.open("r+b") as file:
         end = file.seek(0, 2)
@@ -28,7 +28,7 @@ def end_picture(path: Path, duration_s: float) -> None:
 
 
 def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, begin and end of the content of each box between two places."""
+    """Name, start and end of the content of each box between two offsets."""
     while start + 8 <= stop:
         file.seek(start)
         size, name = struct.unpack(">I4s", file.read(8))
@@ -43,7 +43,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
 
 
 def _find(file: BinaryIO, start: int, stop: int, *path: bytes) -> tuple[int, int] | None:
-    """Content of a box by the names on the way to it."""
+    """Content of a box, found by the names on the path to it."""
     for name in path:
         found = next((box for box in _boxes(file, start, stop) if box[0] == name), None)
         if found is None:
@@ -53,7 +53,7 @@ def _find(file: BinaryIO, start: int, stop: int, *path: bytes) -> tuple[int, int
 
 
 def _movie_scale(file: BinaryIO, start: int) -> int:
-    """Ticks a second of the movie's own clock, which edits are counted in."""
+    """Ticks per second of the movie's clock, the unit of edits."""
     file.seek(start)
     version = file.read(1)[0]
     file.seek(start + (20 if version else 12))

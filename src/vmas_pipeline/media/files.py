@@ -1,4 +1,4 @@
-"""Files that are complete or absent; and their names, which are bytes."""
+"""Atomic file writes; and file names, which are bytes."""
 
 import os
 import time
@@ -20,18 +20,18 @@ _ABANDONED_S = 3600.0
 
 @contextmanager
 def whole_file(path: Path, keep: bool = True) -> Iterator[Path]:
-    """Gives a temporary name beside `path` to write to, and renames it when the block ends without an error.
+    """Yields a temporary name next to `path` to write to, and renames it when the block ends without an error.
 
     A reader never sees a half-written file, and a killed run leaves nothing under the final name; what it leaves
     under the temporary one, `remove_partial` removes. The temporary name keeps the suffix.
 
     Args:
         path: the final name.
-        keep: False only tries: nothing gets the final name.
+        keep: False is a dry run: nothing gets the final name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix if len(path.suffix) < _LONG_SUFFIX else ""
-    temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}{suffix}")  # the final name may have no room for more
+    temporary = path.with_name(f"{PARTIAL}{uuid.uuid4().hex}{suffix}")  # the final name may be too long to extend
     try:
         yield temporary
         if keep:
@@ -49,10 +49,10 @@ def remove_partial(folder: Path) -> None:
 
 
 def portable(path: Path) -> str:
-    """A path as the manifest holds it: relative below the working directory (the project's root), else whole.
+    """A path for the manifest: relative if below the working directory (the project's root), else absolute.
 
-    Names are bytes. One that is no UTF-8 is written as a `file:` address with the bytes in percent; so is one that
-    looks like such an address. `local` gives the path back.
+    Names are bytes. One that is not valid UTF-8, or that looks like a `file:` URL, is written as a percent-encoded
+    `file:` URL. `local` converts it back.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as the user set them
     here = Path.cwd()
@@ -65,7 +65,7 @@ def portable(path: Path) -> str:
 
 
 def local(text: str) -> Path:
-    """The path that `portable` wrote."""
+    """The path encoded by `portable`."""
     if text.startswith(_ADDRESS):
         return Path(os.fsdecode(urllib.parse.unquote_to_bytes(text.removeprefix(_ADDRESS))))
     return Path(text)

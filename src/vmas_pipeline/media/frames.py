@@ -1,4 +1,4 @@
-"""Reads frames by their time stamps, at the rate and the size that a model wants."""
+"""Reads frames by their timestamps, at the rate and size that a model needs."""
 
 # T frames, H height, W width
 
@@ -22,22 +22,22 @@ from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.worker import in_worker
 
 TOLERANCE_S = 1e-3
-"""Time stamps are rounded to the container's ticks: a frame this much late (Matroska counts in ms) is on time."""
+"""Timestamps are rounded to the container's ticks (ms in Matroska): a frame this much late counts as on time."""
 
 _STEPS_BACK_S = (0.0, 2.0, 10.0, 60.0)
-"""How much earlier each further seek aims, when the one before did not land at or before the wanted frame."""
+"""How much earlier each further seek aims when the previous one did not land at or before the wanted frame."""
 
 
 _INFERRED_STAMPS = {"mpeg"}
-"""Containers that stamp packs of frames: the first times behind a seek are guesses, so it aims further back at once."""
+"""Containers that timestamp groups of frames: the first times after a seek are guesses, so seeks aim earlier."""
 
 _STRIP = 16
-"""Pictures longer than this many times their width are cut before they are scaled: scaled whole, they might not fit."""
+"""Pictures longer than this many times their width are cropped before scaling: scaled whole, they might not fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A decoded frame and when it is on show, in seconds after the video's first frame."""
+    """A decoded frame and when it is displayed, in seconds after the video's first frame."""
 
     frame: VideoFrame
     time_s: float
@@ -55,11 +55,11 @@ def read_frames(
     frames: int | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> np.ndarray:
-    """Reads the frames that are on show at `start_s + i / frame_rate`.
+    """Reads the frames that are displayed at `start_s + i / frame_rate`.
 
-    A frame is on show until the next one comes, so variable frame rates need no special case; a gap holds the last
-    frame, and so does the end. Rotation and the aspect ratio of the pixels are honoured; the short side is resized to
-    `size`, the centre is cut out.
+    A frame is displayed until the next one, so variable frame rates need no special case; gaps and the end repeat the
+    last frame. Rotation and pixel aspect ratio are honoured; the short side is resized to `size`, and the centre is
+    cropped.
 
     Args:
         path: a video.
@@ -73,7 +73,7 @@ def read_frames(
         uint8 RGB [T, size, size, 3].
 
     Raises:
-        MediaError: "unreadable", "no_video", "encrypted", "truncated" when not one frame can be decoded; "crash" or
+        MediaError: "unreadable", "no_video", "encrypted", "truncated" when no frame at all can be decoded; "crash" or
             "timeout".
     """
     with open_media(path) as container:
@@ -90,9 +90,9 @@ def read_frames(
 def timed_frames(
     container: InputContainer, stream: VideoStream, path: Path | str, start_s: float = 0.0
 ) -> Iterator[TimedFrame]:
-    """Decoded frames with their times, from the one on show at `start_s`, or an earlier one, to the end.
+    """Decoded frames with their times, from the one displayed at `start_s`, or an earlier one, to the end.
 
-    Time 0 is the first frame that can be decoded. Frames that come out of order are left out.
+    Time 0 is the first frame that can be decoded. Out-of-order frames are dropped.
     """
     frames = decoded_frames(container, stream, packets(container, path, stream))
     first = next(frames, None)
@@ -106,7 +106,7 @@ def timed_frames(
 
 
 def in_order(frames: Iterator[TimedFrame], zero_s: float) -> Iterator[TimedFrame]:
-    """Frames with their times after `zero_s`, without those that come after a later one."""
+    """Frames with their times relative to `zero_s`, without those that follow a later one."""
     latest_s = float("-inf")
     for timed in frames:
         if timed.time_s >= latest_s:
@@ -115,7 +115,7 @@ def in_order(frames: Iterator[TimedFrame], zero_s: float) -> Iterator[TimedFrame
 
 
 def first_frame_s(container: InputContainer, stream: VideoStream, path: Path | str) -> float:
-    """The file's own time stamp of the first frame that can be decoded: time 0 of the video, in seconds.
+    """The file's own timestamp of the first frame that can be decoded: time 0 of the video, in seconds.
 
     Raises:
         MediaError: "truncated" when none can be.
@@ -129,10 +129,10 @@ def first_frame_s(container: InputContainer, stream: VideoStream, path: Path | s
 def _frames_from(
     container: InputContainer, stream: VideoStream, path: Path | str, target_s: float
 ) -> Iterator[TimedFrame]:
-    """Frames from one at or before `target_s` on, on the file's clock.
+    """Frames starting at or before `target_s`, on the file's clock.
 
-    Where a seek lands is taken as a hint and checked: transport streams, Ogg and damaged indices lead to a later key
-    frame. Then one aims further back, at last at the file's beginning.
+    The position after a seek is treated as a hint and checked: transport streams, Ogg and damaged indices can lead to a
+    later key frame. Further seeks then aim earlier, the last one at the file's beginning.
     """
     steps = _STEPS_BACK_S[1:] if container.format.name in _INFERRED_STAMPS else _STEPS_BACK_S
     for back_s in steps:
@@ -154,7 +154,7 @@ def _frames_from(
 
 
 def _from_key_frame(found: Iterator[Packet]) -> Iterator[Packet]:
-    """Leaves out what comes before the first key frame, and what is shown before it: both lack their references."""
+    """Drops packets before the first key frame, and those displayed before it: both lack their references."""
     key: Packet | None = None
     for packet in found:
         if key is None and packet.is_keyframe:
@@ -164,7 +164,7 @@ def _from_key_frame(found: Iterator[Packet]) -> Iterator[Packet]:
 
 
 def decoded_frames(container: InputContainer, stream: VideoStream, found: Iterator[Packet]) -> Iterator[TimedFrame]:
-    """Decodes packet by packet, over those that cannot be decoded; times on the file's clock."""
+    """Decodes packet by packet, skipping those that cannot be decoded; times on the file's clock."""
     tick, usual_s = stream.time_base or Fraction(1, 90_000), float(1 / (stream.average_rate or 25))
     ends_s, damaged = 0.0, False
     for packet in found:
@@ -181,7 +181,7 @@ def decoded_frames(container: InputContainer, stream: VideoStream, found: Iterat
 
 
 def frames_at(timed: Iterator[TimedFrame], times: Iterator[float], *, hold: bool) -> Iterator[VideoFrame]:
-    """The frame on show at each of the rising times; after the end the last one if `hold`, else none."""
+    """The frame displayed at each of the ascending times; after the end the last one if `hold`, else none."""
     on_show: TimedFrame | None = None
     time_s = next(times, None)
     for coming in timed:
@@ -197,20 +197,20 @@ def frames_at(timed: Iterator[TimedFrame], times: Iterator[float], *, hold: bool
 
 
 def square_pictures(shown: Iterator[VideoFrame], size: int, aspect: float = 1.0) -> Iterator[np.ndarray]:
-    """Converts each frame once, however often it is shown, to uint8 [size, size, 3]."""
+    """Converts each frame, once even if it repeats, to uint8 [size, size, 3]."""
     for frame, repeats in itertools.groupby(shown):
         square = _square(frame, size, aspect)
         yield from (square for _ in repeats)
 
 
 def pixel_aspect(stream: VideoStream) -> float:
-    """Width of a stored pixel over its height; 1 where the file does not say or cannot mean it."""
+    """Width of a stored pixel over its height; 1 if the file gives none or an implausible one."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if 0.1 < aspect < 10 else 1.0
 
 
 def _square(frame: VideoFrame, size: int, aspect: float) -> np.ndarray:
-    """Scales the short side to `size`, cuts out the centre and turns it upright."""
+    """Scales the short side to `size`, crops the centre and applies the rotation."""
     scale = size / min(frame.width * aspect, frame.height)
     if max(frame.width * aspect, frame.height) * scale > _STRIP * size:
         frame = _middle(frame, aspect)
@@ -222,7 +222,7 @@ def _square(frame: VideoFrame, size: int, aspect: float) -> np.ndarray:
 
 
 def _middle(frame: VideoFrame, aspect: float) -> VideoFrame:
-    """The middle of a strip, square as shown."""
+    """The middle of a strip, square as displayed."""
     side = min(frame.width * aspect, frame.height)
     width, height = max(1, round(side / aspect)), round(side)
     top, left = (frame.height - height) // 2, (frame.width - width) // 2

@@ -1,4 +1,4 @@
-"""What can be written, and where."""
+"""Output containers, and checks of where they can be written."""
 
 # C channels, N samples
 
@@ -17,24 +17,24 @@ BITS_PER_CHANNEL = 96_000
 """Bit rate of AAC and Opus for each channel."""
 
 _NAME_BYTES = 255
-"""Of a file's name, on Linux's, macOS's and Windows's file systems."""
+"""Maximum length of a file name on Linux, macOS and Windows file systems."""
 
 _SAMPLE_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """What a file of some ending is made of."""
+    """The contents of a file with a given suffix."""
 
     format: str  # FFmpeg's name
     audio: tuple[str, ...]  # FFmpeg's options for the music's encoder
-    subtitles: dict[str, str]  # what subtitles of each codec become; those not named stay behind
+    subtitles: dict[str, str]  # output codec for subtitles of each codec; others are dropped
     attachments: bool = False
-    covers: bool = False  # as a stream; where there are attachments, a cover is one
-    hides: bool = False  # frames that only serve to decode others, by an edit list
+    covers: bool = False  # as a stream; if attachments are supported, a cover is one
+    hides: bool = False  # frames needed only to decode others, by an edit list
 
 
-_AAC = ("aac", "-aac_coder", "fast")  # half the time of the default search, and no loss that onsets or ears notice
+_AAC = ("aac", "-aac_coder", "fast")  # half the time of the default search, without audible loss or loss of onsets
 _TEXT = ("subrip", "ass", "ssa", "webvtt", "mov_text", "text")
 _MP4 = dict.fromkeys(_TEXT, "mov_text") | {"dvd_subtitle": "copy"}
 _MKV = dict.fromkeys((*_TEXT, "hdmv_pgs_subtitle", "hdmv_text_subtitle", "dvd_subtitle", "dvb_subtitle"), "copy")
@@ -51,12 +51,12 @@ CONTAINERS = {
     ),
     ".webm": Container(format="webm", audio=("libopus",), subtitles=dict.fromkeys(_TEXT, "webvtt")),
 }
-"""By the ending of a file's name."""
+"""Containers by file suffix."""
 
 
 @contextmanager
 def output(out_path: Path, keep: bool = True) -> Iterator[Path]:
-    """A temporary name for the output; errors of its folder, name and disk name the output."""
+    """A temporary name for the output; errors from its folder, name and disk mention the output's name."""
     name = os.fsencode(out_path.name)
     if len(name) > _NAME_BYTES:
         raise MediaError("output", f"{printable(out_path)} has a name of {len(name)} bytes: {_NAME_BYTES} is the most")
@@ -69,10 +69,10 @@ def output(out_path: Path, keep: bool = True) -> Iterator[Path]:
 
 
 def container_for(out_path: Path) -> Container:
-    """What a file of this name is made of.
+    """The container for a file of this name.
 
     Raises:
-        ValueError: an ending that is not known.
+        ValueError: an unknown suffix.
     """
     if out_path.suffix.lower() not in CONTAINERS:
         raise ValueError(f"output ({printable(out_path)}) must end in one of {', '.join(CONTAINERS)}")
@@ -80,7 +80,7 @@ def container_for(out_path: Path) -> Container:
 
 
 def check_waveform(waveform: np.ndarray, sample_rate: int) -> None:
-    """Raises a ValueError unless AAC can hold a waveform [C, N] of that rate."""
+    """Raises a ValueError unless AAC can encode a waveform [C, N] at that rate."""
     if waveform.ndim != 2 or waveform.shape[0] not in (1, 2):
         raise ValueError(f"waveform has shape {waveform.shape}: expected [channels, samples] with one or two channels")
     if sample_rate not in _SAMPLE_RATES:

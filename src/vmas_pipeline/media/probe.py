@@ -1,4 +1,4 @@
-"""What is in a video: what its headers say, and what is really there."""
+"""The contents of a video: as declared by its headers, and as measured."""
 
 import os
 from contextlib import suppress
@@ -19,16 +19,16 @@ from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.worker import in_worker
 
 _CLOCK_JUMP_S = 10.0
-"""Decode times of a stream that continues differ by less; FFmpeg's own programs take the same bound."""
+"""Successive decode times of a continuous stream differ by less; FFmpeg's own programs use the same bound."""
 
 _RECORDED_CLOCKS = {"mpegts", "mpeg", "mpegtsraw"}
-"""Containers whose clock comes from what was recorded, and can jump; in others a gap is meant."""
+"""Containers whose clock comes from the recording and can jump; in others a gap is intended."""
 
 _LEAST_BYTES_PER_S = 32.0
-"""A still picture at one frame a second takes more: a file with less than this claims time that it does not have."""
+"""A still picture at one frame a second takes more: a file with less than this claims a false duration."""
 
 _CLAIM_CHECKED_S = 60.0
-"""Shorter videos may be as small as they like."""
+"""Shorter videos may be arbitrarily small."""
 
 
 _SAME_TIME_S = 1e-3
@@ -36,54 +36,54 @@ _SAME_TIME_S = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class MediaInfo:
-    """What is in a video."""
+    """The contents of a video."""
 
-    duration_s: float  # of the picture; 0 when only the headers were read and do not say
+    duration_s: float  # of the video stream; 0 when only the headers were read and do not give it
     width: int  # as stored, before display rotation
     height: int
-    fps: float  # average; 0 when the headers do not say
+    fps: float  # average; 0 when the headers do not give it
     video_codec: str
-    audio_codec: str | None  # None: no sound track
+    audio_codec: str | None  # None: no audio track
     sample_rate: int | None
     channels: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """A stream beside the picture. Chapters and time codes, which an mp4 keeps as streams, go along as tags."""
+    """A stream other than the video. Chapters and time codes, which an mp4 stores as streams, are copied as tags."""
 
     index: int
     kind: str  # video, audio, subtitle, attachment, data
     codec: str
-    name: str  # of an attachment's file; else empty
-    cover: bytes  # art on the cover, as a file's bytes; empty for a moving picture, and for what is none
+    name: str  # file name of an attachment; else empty
+    cover: bytes  # cover art, as a file's bytes; empty for anything else
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured(MediaInfo):
-    """What is in a video, its duration measured by demuxing, and what copying it takes."""
+    """The contents of a video, with its duration measured by demuxing, and what is needed to copy it."""
 
-    start_s: float  # the file's own time stamp of the first frame that can be decoded: time 0
-    bytes: int  # of the picture
-    video_tag: str  # by which an MP4 or QuickTime file names its codec (hvc1, avc1); empty in other containers
-    stream: int  # the picture's index among the file's streams
-    timed: bool  # packets have time stamps (a raw stream's have none)
+    start_s: float  # the file's own timestamp of the first frame that can be decoded: time 0
+    bytes: int  # of the video stream
+    video_tag: str  # codec tag of an MP4 or QuickTime file (hvc1, avc1); empty in other containers
+    stream: int  # the video stream's index in the file
+    timed: bool  # packets have timestamps (a raw stream's have none)
     hides_start: bool  # an edit list hides frames before the first one shown
-    hides_end: bool  # and behind the last
-    hides_inside: bool  # and between others
+    hides_end: bool  # or after the last
+    hides_inside: bool  # or in between
     tracks: tuple[Track, ...]  # all other streams
     tags: tuple[str, ...]  # names of the file's tags
 
 
 @in_worker
 def probe(path: Path | str) -> MediaInfo:
-    """Reads a video's headers, in time that does not depend on its length.
+    """Reads a video's headers, in time independent of its length.
 
     Args:
         path: any container and codec that FFmpeg reads.
 
     Raises:
-        MediaError: "unreadable" when it is no video or its index is missing, "no_video" when it has no moving picture;
+        MediaError: "unreadable" when it is not a video or its index is missing, "no_video" when it has no video stream;
             "crash" or "timeout".
     """
     with open_media(path) as container:
@@ -92,20 +92,20 @@ def probe(path: Path | str) -> MediaInfo:
 
 @in_worker
 def measure(path: Path | str, limits: Limits = Limits()) -> Measured:  # noqa: B008 - frozen
-    """Reads a video's headers and all of its packets' times, without decoding more than the first frame.
+    """Reads a video's headers and all of its packets' times, decoding only the first frame.
 
     Args:
         path: a video.
-        limits: what is taken on; checked as the packets come, so that a false claim costs no more than the file.
+        limits: checked while reading packets, so a false claim costs no more than reading the file.
 
     Raises:
-        MediaError: as `probe`; "encrypted"; "truncated" when no frame can be decoded; "too_large" and "too_long" above
-            the limits; "claim" for hours in a file of some kilobytes; "clock" when its time stamps jump.
+        MediaError: as for `probe`; "encrypted"; "truncated" when no frame can be decoded; "too_large" and "too_long"
+            above the limits; "claim" for hours in a file of a few kilobytes; "clock" when its timestamps jump.
     """
     return _measure(os.fspath(path), _stamp(path), limits)
 
 
-@lru_cache(maxsize=8)  # a door measures, and what it calls measures again
+@lru_cache(maxsize=8)  # an entry point measures, and so do the functions it calls
 def _measure(path: str, stamp: tuple[int, int], limits: Limits) -> Measured:
     with open_media(path) as container:
         video = video_stream(container, path)
@@ -113,7 +113,7 @@ def _measure(path: str, stamp: tuple[int, int], limits: Limits) -> Measured:
         tags, video_tag, index = tuple(container.metadata), _tag(container, video), video.index
         _check_size(path, stamp[0], info, limits)
         start_s = first_frame_s(container, video, path)
-    with open_media(path) as container:  # again from its beginning
+    with open_media(path) as container:  # from the beginning again
         video = video_stream(container, path)
         scan = _Scan(path, container, video, start_s, limits)
         for packet in packets(container, path, video):
@@ -150,7 +150,7 @@ def _info(container: InputContainer, video: VideoStream) -> MediaInfo:
 
 
 def _declared_s(container: InputContainer, video: VideoStream) -> float:
-    """Length of the picture by the headers, or of the container where the stream does not say (Matroska)."""
+    """Length of the video stream by the headers, or of the container if the stream has none (Matroska)."""
     if video.duration is not None and video.time_base is not None:
         return float(video.duration * video.time_base)
     if container.duration is not None:
@@ -193,7 +193,7 @@ def _is_tag(container: InputContainer, stream: Stream) -> bool:
 
 
 def _tag(container: InputContainer, video: VideoStream) -> str:
-    """The four letters by which an MP4 or QuickTime file names its codec: hvc1 or hev1, for instance."""
+    """The four-letter codec tag of an MP4 or QuickTime file, such as hvc1 or hev1."""
     with suppress(UnicodeDecodeError):
         return video.codec_tag if "mov" in container.format.name.split(",") else ""
     return ""
@@ -213,7 +213,7 @@ def _check_size(path: str, size: int, info: MediaInfo, limits: Limits) -> None:
 
 
 class _Scan:
-    """Goes through the picture's packets; raises as soon as a limit is passed."""
+    """Scans the video stream's packets; raises as soon as a limit is exceeded."""
 
     def __init__(
         self, path: str, container: InputContainer, video: VideoStream, start_s: float, limits: Limits
@@ -222,7 +222,7 @@ class _Scan:
         self.start_s = self.end_s = start_s
         self.usual_s = float(1 / video.average_rate) if video.average_rate else 0.04
         self.recorded = not _RECORDED_CLOCKS.isdisjoint(container.format.name.split(","))
-        self.follows_s = start_s  # where a packet without a time lies
+        self.follows_s = start_s  # time of a packet without a timestamp
         self.decoded_s: float | None = None
         self.timed = False
         self.hidden_s: list[float] = []
@@ -260,7 +260,7 @@ class _Scan:
             )
 
     def duration_s(self, size: int) -> float:
-        """Length of the picture, in a file of so many bytes."""
+        """Length of the video stream, in a file of `size` bytes."""
         duration_s = self.end_s - self.start_s
         if duration_s > _CLAIM_CHECKED_S and size < _LEAST_BYTES_PER_S * duration_s:
             raise MediaError(

@@ -1,8 +1,8 @@
-"""Puts new music under a picture that is copied, packet by packet, by FFmpeg's own program.
+"""Adds new music to a video stream that the FFmpeg program copies packet by packet.
 
-Copying has many cases: decode times that are missing or step back, edit lists, parameter sets, codec tags, side data
-for rotation, colour, HDR and the shape of pixels. The program (of the package imageio-ffmpeg) handles them as the field
-is used to; what is decided here is which tracks go along, and where time 0 lies.
+Copying has many cases: missing or decreasing decode times, edit lists, parameter sets, codec tags, side data for
+rotation, colour, HDR and pixel aspect ratio. The program (from the package imageio-ffmpeg) handles them in the usual
+way; this module decides which tracks to copy, and where time 0 is.
 """
 
 # C channels, N samples
@@ -36,7 +36,7 @@ _OF_THE_OUTPUT = [
     os.strerror(number)
     for number in (*(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO), *(errno.EACCES, errno.EPERM, errno.EROFS))
 ]
-"""What the system says where a file cannot be written."""
+"""System errors for a file that cannot be written."""
 
 _CONVERT = "convert it first, as with `ffmpeg -i IN OUT.mp4`"
 
@@ -55,25 +55,25 @@ def replace_audio(
     out_path: Path | str,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> list[str]:
-    """Copies a video's picture bit for bit and puts new music under it, of the picture's length.
+    """Copies a video's video stream bit for bit and adds new music of the same length.
 
-    Rotation, colour, HDR and the shape of pixels stay, and so do chapters, tags, dates, subtitles, cover art and
-    attachments where the container can hold them. The first frame is moved to time 0.
+    Rotation, colour, HDR and pixel aspect ratio are kept, as are chapters, tags, dates, subtitles, cover art and
+    attachments if the container supports them. The first frame is moved to time 0.
 
     Args:
         video_path: the video.
-        waveform: float [C, N] in [-1, 1], one or two channels; cut, or filled with silence, to the picture's length.
-        sample_rate: in Hz, one that AAC knows.
+        waveform: float [C, N] in [-1, 1], one or two channels; cut or padded with silence to the video's length.
+        sample_rate: in Hz, one that AAC supports.
         out_path: ends in .mp4, .m4v, .mov, .mkv or .webm; written atomically.
-        limits: of the video; the copy may take `timeout_s` too.
+        limits: of the video; `timeout_s` also bounds the copy.
 
     Returns:
-        What was left behind, a phrase each.
+        What was dropped, one phrase each.
 
     Raises:
         MediaError: a video that cannot be read; "codec" for one that the container cannot carry, naming one that can;
             "output" when writing fails.
-        ValueError: an ending or a waveform that cannot be written.
+        ValueError: a suffix or a waveform that cannot be written.
     """
     out_path = Path(out_path)
     container = container_for(out_path)
@@ -94,7 +94,7 @@ def replace_audio(
 
 
 def _check_copy(video_path: Path | str, video: Measured, copy: Path, limits: Limits) -> None:
-    """Raises "codec" where not all of the picture arrived, or more than it had."""
+    """Raises "codec" if the copied stream is shorter or longer than the original."""
     try:
         arrived_s = measure(copy, limits).duration_s
     except MediaError:
@@ -111,13 +111,13 @@ def _damaged(video_path: Path | str, why: str) -> MediaError:
 
 
 def check_output(video_path: Path | str, out_path: Path | str, limits: Limits = Limits()) -> None:  # noqa: B008
-    """Finds out, before music is made, whether `replace_audio` will be able to write.
+    """Checks, before music is generated, whether `replace_audio` will be able to write.
 
-    The video's beginning is really copied into the container and read back.
+    The video's beginning is actually copied into the container and read back.
 
     Raises:
-        MediaError: "output" for a folder, a name or a disk that does not serve; else as `replace_audio`.
-        ValueError: an unknown ending.
+        MediaError: "output" for an unsuitable folder, name or disk; otherwise as for `replace_audio`.
+        ValueError: an unknown suffix.
     """
     out_path = Path(out_path)
     container = container_for(out_path)
@@ -138,7 +138,7 @@ def _shows_hidden(video: Measured, container: Container) -> bool:
 
 
 def _carries(video_path: Path | str, video: Measured, container: Container, limits: Limits) -> bool:
-    """Whether the video's beginning, copied into the container, can be read again."""
+    """Whether the video's beginning, copied into the container, can be read back."""
     if _shows_hidden(video, container):
         return False
     with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
@@ -154,7 +154,7 @@ def _carries(video_path: Path | str, video: Measured, container: Container, limi
 
 
 def _unfit(video_path: Path | str, video: Measured, out_path: Path) -> MediaError:
-    """The refusal, with the containers that would do."""
+    """The error, naming the containers that would work."""
     fit = [ending for ending in _OFFERED if _carries(video_path, video, CONTAINERS[ending], Limits())]
     hidden = ", whose edit list hides frames," if video.hides_start or video.hides_end or video.hides_inside else ""
     return MediaError(
@@ -165,12 +165,12 @@ def _unfit(video_path: Path | str, video: Measured, out_path: Path) -> MediaErro
 
 
 def _behind(video: Measured, container: Container) -> list[Track]:
-    """The tracks that stay behind, but for the sound, which is replaced."""
+    """The tracks that are dropped, except for the audio, which is replaced."""
     return [track for track in video.tracks if track.kind != "audio" and _becomes(track, container) is None]
 
 
 def _becomes(track: Track, container: Container) -> str | None:
-    """Codec of a track in the output: "copy", another, or None where it stays behind."""
+    """Codec of a track in the output: "copy", another codec, or None if it is dropped."""
     if track.kind == "subtitle":
         return container.subtitles.get(track.codec)
     if track.kind == "attachment" or track.cover:
@@ -194,7 +194,7 @@ def _copy(
     timeout_s: float,
     seconds: float | None = None,
 ) -> str | None:
-    """Runs FFmpeg; returns what it says where it fails.
+    """Runs FFmpeg; returns its error output if it fails.
 
     Raises:
         MediaError: "timeout".
@@ -204,7 +204,7 @@ def _copy(
         command = _command(video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder))
         samples = np.ascontiguousarray(np.clip(waveform, -1, 1).T, dtype="<f4").tobytes()
         try:
-            # signals stay as Python has them: a file that may not grow is an error then, and no end of the program
+            # keep Python's signal settings: exceeding the file size limit is then an error, not the program's end
             done = subprocess.run(command, input=samples, capture_output=True, timeout=timeout_s, restore_signals=False)
         except subprocess.TimeoutExpired as error:
             raise MediaError(
@@ -231,7 +231,7 @@ def _command(
 ) -> list[str]:
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostats", "-y"),
-        # the file's own clock, moved so that the first frame is at 0; packets without a time get one
+        # the file's own clock, shifted to put the first frame at 0; packets without a timestamp get one
         *("-copyts", "-itsoffset", f"{-video.start_s:.9f}", "-fflags", "+genpts"),
         *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", _address(video_path)),
         *("-f", "f32le", "-ar", str(sample_rate), "-ac", str(channels), "-i", "pipe:0"),
@@ -248,7 +248,7 @@ def _command(
 
 
 def _track_options(video: Measured, container: Container, folder: Path) -> Iterator[str]:
-    """Further tracks, from the output's third on; covers that become attachments last, by way of files in `folder`."""
+    """Further tracks, from the output's third on; covers that become attachments come last, via files in `folder`."""
     going = [track for track in video.tracks if track.kind != "audio" and _becomes(track, container)]
     attached = [track for track in going if track.cover and container.attachments]
     for number, track in enumerate((track for track in going if track not in attached), 2):
@@ -264,18 +264,18 @@ def _track_options(video: Measured, container: Container, folder: Path) -> Itera
 
 
 def _time_options(video: Measured) -> tuple[str, ...]:
-    """A raw stream has no times: they follow from its order of pictures (FFmpeg 9 gets the last two wrong)."""
+    """A raw stream has no timestamps: they are derived from its frame order (FFmpeg 9 gets the last two wrong)."""
     return ("-bsf:0", "dts2pts") if not video.timed and video.video_codec in _REORDERED else ()
 
 
 def _container_options(video: Measured, container: Container) -> Iterator[str]:
     if container.format in ("mp4", "mov"):
-        own = any(tag.startswith("com.") for tag in video.tags)  # as phones write them
+        own = any(tag.startswith("com.") for tag in video.tags)  # as written by phones
         yield from ("-movflags", "+faststart+use_metadata_tags" if own else "+faststart")
         if video.video_codec == "hevc" and not video.video_tag:
-            yield from ("-tag:v:0", "hvc1")  # QuickTime and phones play no other
+            yield from ("-tag:v:0", "hvc1")  # the only one that QuickTime and phones play
 
 
 def _address(path: Path | str) -> str:
-    """A name that FFmpeg takes for a file, whatever it looks like."""
+    """A name that FFmpeg always treats as a file."""
     return f"file:{os.path.abspath(path)}"  # noqa: PTH100

@@ -1,4 +1,4 @@
-"""Reads sound by its time stamps, resampled."""
+"""Reads audio by its timestamps, resampled."""
 
 # C channels, N samples
 
@@ -21,32 +21,32 @@ from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.worker import in_worker
 
 _PREROLL_S = 1.0
-"""Decoding starts this long before the wanted sound: codecs need a run-up (Opus 80 ms, MP3 and WMA some blocks)."""
+"""Decoding starts this long before the wanted audio: codecs need a pre-roll (Opus 80 ms, MP3 and WMA some blocks)."""
 
 _RUN_OUT_S = 0.1
-"""And it ends this much later: the resampler looks ahead."""
+"""Decoding ends this much later: the resampler looks ahead."""
 
 _JITTER_S = 5e-3
-"""A block this near to the end of the one before follows it: stamps are rounded, and jitter is no gap."""
+"""A block this close to the end of the previous one is contiguous: timestamps are rounded, and jitter is not a gap."""
 
 _OGG_JITTER_S = 25e-3
-"""Ogg stamps pages; the times of the packets in them are inferred."""
+"""Ogg timestamps pages; the times of the packets in them are inferred."""
 
 _STEPS_BACK_S = (0.0, 4.0, 20.0)
-"""How much earlier each further seek aims, when the one before landed too late."""
+"""How much earlier each further seek aims when the previous one landed too late."""
 
 _ROUNDING_S = 1.1e-3
-"""Matroska, FLV and others round stamps to a millisecond."""
+"""Matroska, FLV and others round timestamps to a millisecond."""
 
 _BEGINNING_BLOCKS, _BEGINNING_PACKETS = 5, 500
 
 _GRID_TRIALS = 512
-"""Source samples among which one is sought that falls on the output's grid (44.1 to 16 kHz: every 441st does)."""
+"""Number of source samples searched for one on the output's grid (44.1 to 16 kHz: every 441st is)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedBlock:
-    """Decoded sound and when it is heard, in seconds of the file's own clock."""
+    """Decoded audio and its start time, in seconds of the file's own clock."""
 
     block: AudioFrame
     time_s: float
@@ -66,24 +66,24 @@ def read_audio(
     channels: int = 1,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> np.ndarray:
-    """Reads the sound track, resampled, each sample where its time stamp puts it.
+    """Reads the audio track, resampled, with each sample placed by its timestamp.
 
-    Gaps and damaged blocks are silence; of what overlaps the first is heard. The samples lie on one grid from time 0
-    on, so a span read at an offset has the samples that reading all would give.
+    Gaps and damaged blocks are silent; where blocks overlap, the first is used. The samples lie on one grid starting at
+    time 0: a span read at an offset has the same samples as when reading everything.
 
     Args:
-        path: a video, or a sound file.
+        path: a video, or an audio file.
         sample_rate: in Hz.
-        start_s: seconds after the video's first frame, or after the sound's beginning where there is no picture.
-        duration_s: length, exact: what is missing is silence. None reads to the end.
-        channels: 1 or 2; others are mixed to these.
+        start_s: seconds after the video's first frame, or after the start of the audio if there is no video stream.
+        duration_s: exact length: missing audio is silence. None reads to the end.
+        channels: 1 or 2; others are mixed down.
         limits: its `timeout_s` bounds the reading.
 
     Returns:
         float32 [C, N] in [-1, 1].
 
     Raises:
-        MediaError: "unreadable", "encrypted"; "no_audio" without a sound track; "truncated" when none of it can be
+        MediaError: "unreadable", "encrypted"; "no_audio" without an audio track; "truncated" when none of it can be
             decoded; "crash" or "timeout".
     """
     first = round(start_s * sample_rate)
@@ -103,7 +103,7 @@ def read_audio(
 
 
 def require_audio(container: InputContainer, path: Path | str) -> AudioStream:
-    """The sound track, ready to be decoded.
+    """The audio track, ready to be decoded.
 
     Raises:
         MediaError: "no_audio".
@@ -117,14 +117,14 @@ def require_audio(container: InputContainer, path: Path | str) -> AudioStream:
 
 @dataclass(frozen=True)
 class _Beginning:
-    """What the start of a file tells about its clock; times on the file's own clock."""
+    """Clock information from the start of a file; times on the file's own clock."""
 
-    zero_s: float  # time 0: the first frame, or the first sound where there is no picture
-    second_block_s: float  # where the sound's second block begins
-    block_s: float  # length of a block, 0 where they differ
+    zero_s: float  # time 0: the first frame, or the first audio if there is no video stream
+    second_block_s: float  # start of the second audio block
+    block_s: float  # length of a block, 0 if they differ
 
     def placed(self, time_s: float) -> float:
-        """A block's time, without the rounding of its stamp: among blocks of one length it is known better."""
+        """A block's time without timestamp rounding, recovered if all blocks have one length."""
         if not self.block_s:
             return time_s
         exact_s = self.second_block_s + round((time_s - self.second_block_s) / self.block_s) * self.block_s
@@ -132,7 +132,7 @@ class _Beginning:
 
 
 def _beginning(container: InputContainer, stream: AudioStream, path: Path | str) -> _Beginning:
-    """Decodes the first frame and the first blocks of a file that was just opened."""
+    """Decodes the first frame and the first blocks of a newly opened file."""
     video = video_stream(container, path) if container.streams.video else None
     zero_s: float | None = None
     blocks: list[TimedBlock] = []
@@ -147,13 +147,13 @@ def _beginning(container: InputContainer, stream: AudioStream, path: Path | str)
     if not blocks:
         return _Beginning(zero_s or 0.0, 0.0, 0.0)
     first, lengths = blocks[0], {block.length_s for block in blocks[1:_BEGINNING_BLOCKS]}
-    regular = len(lengths) == 1 and not stream.codec_context.name.startswith("pcm")  # which is cut anywhere
+    regular = len(lengths) == 1 and not stream.codec_context.name.startswith("pcm")  # whose block lengths are arbitrary
     block_s = lengths.pop() if regular else 0.0
     return _Beginning(first.time_s if zero_s is None else zero_s, first.time_s + first.length_s, block_s)
 
 
 def _decoded_blocks(stream: AudioStream, packet: Packet, time_s: float) -> Iterator[TimedBlock]:
-    """A packet's sound, from `time_s` on where it has no time of its own; what is damaged is left out."""
+    """A packet's audio, starting at `time_s` if it has no timestamp; damaged parts are left out."""
     try:
         blocks = stream.decode(packet)
     except av.error.FFmpegError:
@@ -168,7 +168,7 @@ def _decoded_blocks(stream: AudioStream, packet: Packet, time_s: float) -> Itera
 def timed_blocks(
     container: InputContainer, stream: AudioStream, path: Path | str, from_s: float, to_s: float
 ) -> Iterator[TimedBlock]:
-    """Decoded sound between two times of the file's clock, with a run-up; what is damaged is left out."""
+    """Decoded audio between two times of the file's clock, with a pre-roll; damaged parts are left out."""
     for time_s, packet in _packets_from(container, stream, path, from_s - _PREROLL_S):
         if time_s > to_s:
             return
@@ -178,12 +178,12 @@ def timed_blocks(
 def _packets_from(
     container: InputContainer, stream: AudioStream, path: Path | str, wanted_s: float
 ) -> Iterator[tuple[float, Packet]]:
-    """The track's packets with their times, from one at or before a time on: a seek is a hint, and checked."""
+    """The track's packets with their times, starting at or before a given time: a seek is a hint, and checked."""
     start_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
     if wanted_s == float("-inf"):
         yield from _timed(packets(container, path, stream))
         return
-    # Matroska's index knows the picture alone: a seek in the sound would read the file up to there
+    # Matroska's index covers only the video stream: seeking in the audio would read the file up to there
     guide = container.streams.video[0] if _is(container, "matroska") and container.streams.video else stream
     for back_s in _STEPS_BACK_S:
         try:
@@ -213,7 +213,7 @@ def _timed(found: Iterator[Packet]) -> Iterator[tuple[float, Packet]]:
 
 
 def jitter_s(container: InputContainer) -> float:
-    """How far a block's stamp may lie from where the block before ended, for the two to be joined."""
+    """Maximum distance between a block's timestamp and the end of the previous block for them to be joined."""
     return _OGG_JITTER_S if _is(container, "ogg") else _JITTER_S
 
 
@@ -222,16 +222,16 @@ def _is(container: InputContainer, name: str) -> bool:
 
 
 class _Canvas:
-    """Resampled sound on one grid: sample n is heard n / rate after time 0."""
+    """Resampled audio on one grid: sample n is at n / rate after time 0."""
 
     def __init__(self, container: InputContainer, sample_rate: int, channels: int, beginning: _Beginning) -> None:
         self.sample_rate, self.channels, self.beginning = sample_rate, channels, beginning
         self.jitter_s = jitter_s(container)
-        self.pieces: list[tuple[int, np.ndarray]] = []  # place on the grid, [C, N]
+        self.pieces: list[tuple[int, np.ndarray]] = []  # position on the grid, [C, N]
         self.last: TimedBlock | None = None
 
     def add(self, timed: TimedBlock) -> None:
-        """Puts a block where the one before ended, or where its own time says, when that is elsewhere."""
+        """Appends a block to the previous one, or places it by its own time if that differs."""
         if self.last is None or not self._follows(self.last, timed):
             self.finish()
             self._begin(timed)
@@ -248,7 +248,7 @@ class _Canvas:
         )
 
     def _begin(self, timed: TimedBlock) -> None:
-        """Starts a resampler, with so much silence that the first sample falls on the grid."""
+        """Starts a resampler, with enough silence to put the first sample on the grid."""
         self.began_s, self.samples = self.beginning.placed(timed.time_s), 0
         step = self.sample_rate / timed.block.sample_rate
         places = (self.began_s - self.beginning.zero_s) * self.sample_rate - np.arange(_GRID_TRIALS) * step
@@ -265,13 +265,13 @@ class _Canvas:
             self.place += part.samples
 
     def finish(self) -> None:
-        """Takes what the resampler still holds."""
+        """Flushes the resampler."""
         if self.last is not None:
             self._append(None)
             self.last = None
 
     def cut(self, first: int, end: int | None) -> np.ndarray:
-        """The samples from `first` to before `end`, or to the last; of what overlaps, the first."""
+        """The samples from `first` up to `end` (exclusive), or to the last; where pieces overlap, the first."""
         last = max((place + piece.shape[1] for place, piece in self.pieces), default=first)
         waveform = np.zeros((self.channels, max(0, (last if end is None else end) - first)), np.float32)
         heard_to = first

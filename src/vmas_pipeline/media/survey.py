@@ -1,4 +1,4 @@
-"""One pass over a whole video: how it looks here and there, and how much of each span is really there."""
+"""One pass over a whole video: samples its frames, and measures how much of each span is intact."""
 
 # T frames, S spans, H height, W width
 
@@ -26,22 +26,22 @@ from vmas_pipeline.media.sound import jitter_s, require_audio, timed_blocks
 from vmas_pipeline.media.worker import in_worker
 
 _HELD_S = 0.25
-"""In a video of irregular rate a frame may be held this long, where its container does not say how long it lasts."""
+"""Maximum display time of a frame in a video of irregular rate, if the container gives no duration."""
 
 _REGULAR = 0.9
-"""Share of equal steps between frames that makes a rate regular: there a longer step is a hole."""
+"""A rate is regular if this fraction of the steps between frames is equal: a longer step is then a hole."""
 
 _LONGER = 1.5
-"""A step of more than this many usual ones is a hole or a held frame."""
+"""A step longer than this many usual ones is a hole or a held frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What one pass over a video found."""
+    """Results of one pass over a video."""
 
-    frames: dict[int, np.ndarray]  # by size: uint8 RGB [T, size, size, 3], shown at the requested times
-    picture: np.ndarray  # float [S], share of each span with whole frames
-    sound: np.ndarray  # float [S], share of each span with whole sound; 0 without a sound track
+    frames: dict[int, np.ndarray]  # by size: uint8 RGB [T, size, size, 3], displayed at the requested times
+    picture: np.ndarray  # float [S], fraction of each span with intact frames
+    sound: np.ndarray  # float [S], fraction of each span with intact audio; 0 without an audio track
 
 
 @in_worker
@@ -53,16 +53,16 @@ def survey(
     spans: Sequence[tuple[float, float]],
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Survey:
-    """Decodes a video once from its beginning to its end.
+    """Decodes a video once from beginning to end.
 
-    A frame counts from its time to the next one's where neither it nor one that it was predicted from is damaged; a
-    frame that is missing is a hole, also where its packet is gone. Damaged sound counts as missing.
+    A frame counts from its time to the next one's if neither it nor any frame that it was predicted from is damaged. A
+    missing frame is a hole, even if its packet is missing too. Damaged audio counts as missing.
 
     Args:
         path: a video.
-        times: seconds after the first frame, rising, at which to look.
+        times: ascending times at which to return frames, in seconds after the first one.
         sizes: sides of those square frames in pixels; each frame is scaled to every size.
-        spans: begin and end of each span, seconds after the first frame.
+        spans: start and end of each span, in seconds after the first frame.
         limits: its `timeout_s` bounds the reading.
 
     Raises:
@@ -81,7 +81,7 @@ def survey(
         copies = itertools.tee(frames_at(timed, iter(times), hold=True), len(sizes))  # read in step: one frame is held
         squares = zip(*(square_pictures(c, size, pixel_aspect(video)) for c, size in zip(copies, sizes)))
         pictures = list(squares)
-        for _ in timed:  # behind the last time that was asked for
+        for _ in timed:  # after the last requested time
             pass
     seen = _whole_picture(shown, np.sort(np.array(stamps)) - zero_s)
     heard = _whole_sound(path) - zero_s
@@ -105,7 +105,7 @@ class _Shown:
 
 
 def _noted(found: Iterator[Packet], stamps: list[float]) -> Iterator[Packet]:
-    """Keeps the times at which packets say that a frame appears."""
+    """Records the packets' presentation times."""
     for packet in found:
         if packet.size and not packet.is_discard and packet.pts is not None:
             stamps.append(float(packet.pts * packet.time_base))
@@ -113,14 +113,14 @@ def _noted(found: Iterator[Packet], stamps: list[float]) -> Iterator[Packet]:
 
 
 def _noting(frames: Iterator[TimedFrame], shown: list[_Shown]) -> Iterator[TimedFrame]:
-    """Keeps the frames' times, and passes the frames on."""
+    """Records the frames' times while passing the frames on."""
     for timed in frames:
         shown.append(_Shown(timed.time_s, timed.ends_s, timed.whole))
         yield timed
 
 
 def _whole_picture(shown: list[_Shown], stamps: np.ndarray) -> np.ndarray:
-    """Begin and end of what whole frames cover: [K, 2]."""
+    """Start and end of the spans covered by intact frames: [K, 2]."""
     times, ends, whole = (np.array([getattr(one, name) for one in shown]) for name in ("time_s", "ends_s", "whole"))
     until = np.append(times[1:], ends[-1])
     usual = float(np.median(until - times))
@@ -132,7 +132,7 @@ def _whole_picture(shown: list[_Shown], stamps: np.ndarray) -> np.ndarray:
 
 
 def _whole_sound(path: Path | str) -> np.ndarray:
-    """Begin and end of each block of sound, on the file's clock: [K, 2]."""
+    """Start and end of each audio block, on the file's clock: [K, 2]."""
     with open_media(path) as container:
         if audio_stream(container) is None:
             return np.zeros((0, 2))
@@ -145,8 +145,8 @@ def _whole_sound(path: Path | str) -> np.ndarray:
 
 
 def _share(covered: np.ndarray, begin: float, end: float) -> float:
-    """Share of a span that the spans [K, 2], in order, cover."""
+    """Fraction of a span covered by the sorted spans [K, 2]."""
     begins = np.maximum(covered[:, 0], begin)
     ends = np.minimum(covered[:, 1], end)
-    begins[1:] = np.maximum(begins[1:], np.maximum.accumulate(ends)[:-1])  # what overlaps counts once
+    begins[1:] = np.maximum(begins[1:], np.maximum.accumulate(ends)[:-1])  # overlaps count once
     return min(1.0, float(np.maximum(0, ends - begins).sum() / (end - begin)))

@@ -1,9 +1,9 @@
 """The process in which foreign files are opened.
 
-A file can make FFmpeg crash or hang. It does so here, in a process of its own that holds nothing else: the caller gets
-a `MediaError` ("crash", "timeout") and the next call a new process. `multiprocessing` and what is built on it would
-import the caller's main module again in each worker, which a script without a main guard does not survive; so the
-worker is started as a plain Python that imports this package alone.
+A file can make FFmpeg crash or hang. This happens here, in a separate process with no other state: the caller gets a
+`MediaError` ("crash", "timeout") and the next call a new process. `multiprocessing` and libraries built on it would
+re-import the caller's main module in each worker, which breaks scripts without a main guard. The worker is therefore
+started as a plain Python process that imports only this package.
 """
 
 import atexit
@@ -29,7 +29,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 _MEMORY_BYTES = 16 * 1024**3
-"""Address space of a worker: a file that asks for more than this gets an error, and the machine stays usable."""
+"""Address space of a worker: a file that needs more than this fails with an error, and the machine stays usable."""
 
 _START = """\
 import sys
@@ -43,14 +43,14 @@ _serving = False
 
 
 def in_worker(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Makes a function of (path, ...) run in a worker process; within one, it runs as it is.
+    """Makes a function of (path, ...) run in a worker process; inside a worker it runs directly.
 
-    Its time limit is that of the `Limits` among its arguments, or the default's. Arguments, results and errors travel
-    by pickle.
+    Its time limit is that of the `Limits` among its arguments, or the default. Arguments, results and errors are
+    pickled.
 
     Raises:
-        MediaError: "crash" when the file ends the process, "timeout" when reading it takes too long; and what the
-            function raises.
+        MediaError: "crash" when the file crashes the process, "timeout" when reading it takes too long; and whatever
+            the function raises.
     """
 
     @functools.wraps(function)
@@ -69,7 +69,7 @@ def in_worker(function: Callable[Arguments, Result]) -> Callable[Arguments, Resu
 
 
 class _Worker:
-    """A process that answers one call at a time."""
+    """A process that handles one call at a time."""
 
     def __init__(self) -> None:
         self.connection, theirs = multiprocessing.Pipe()
@@ -78,7 +78,7 @@ class _Worker:
             [sys.executable, "-c", _START.format(path=sys.path, descriptor=descriptor)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # what the C library prints when it aborts
+            stderr=subprocess.DEVNULL,  # the C library's output when it aborts
             pass_fds=[descriptor],
             start_new_session=True,  # Ctrl-C is the caller's to handle
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -86,7 +86,7 @@ class _Worker:
         theirs.close()
 
     def call(self, work: Any, path: Any, timeout_s: float) -> tuple[Any, BaseException | None]:
-        """Sends the work and waits for its result or its error; a worker that fails, or that is left, is ended."""
+        """Sends the work and waits for its result or error; a failed or abandoned worker is terminated."""
         try:
             self.connection.send(work)
             if not self.connection.poll(timeout_s):
@@ -101,7 +101,7 @@ class _Worker:
                 f"{printable(path)} ended the process that read it (status {code}): it is damaged, or of a kind that "
                 "FFmpeg does not survive",
             ) from error
-        except BaseException:  # also KeyboardInterrupt: the process would go on with the work of a caller who left
+        except BaseException:  # also KeyboardInterrupt: the process would continue without its caller
             self.end()
             raise
 
@@ -117,7 +117,7 @@ _idle: list[_Worker] = []
 
 
 def _take() -> _Worker:
-    """A worker for this call alone: one that waits, or a new one. Threads of a server thus have one each."""
+    """A worker for this call only: an idle one, or a new one. Each thread of a server thus has its own."""
     try:
         return _idle.pop()
     except IndexError:
@@ -125,7 +125,7 @@ def _take() -> _Worker:
 
 
 def _forget() -> None:
-    """After a fork: the parent's workers are the parent's."""
+    """After a fork: the parent's workers belong to the parent."""
     for worker in _idle:
         worker.connection.close()
     _idle.clear()
@@ -141,7 +141,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _serve(descriptor: int) -> None:
-    """What the worker process runs."""
+    """Main function of the worker process."""
     global _serving
     _serving = True
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -150,19 +150,19 @@ def _serve(descriptor: int) -> None:
     threading.Thread(target=_receive, args=(connection, work), daemon=True).start()
     while True:
         function, args, kwargs, directory = work.get()
-        os.chdir(directory)  # relative paths are the caller's
+        os.chdir(directory)  # the caller's paths may be relative
         answer: tuple[Any, Exception | None]
         try:
             answer = function(*args, **kwargs), None
         except Exception as error:
-            if not isinstance(error, MediaError):  # a fault of ours: say where
+            if not isinstance(error, MediaError):  # our own bug: add the traceback
                 error.add_note(traceback.format_exc())
             answer = None, error
         connection.send(answer)
 
 
 def _receive(connection: Connection, work: "queue.SimpleQueue[Any]") -> None:
-    """Takes calls in, and ends the process with the caller's, also in the middle of a call."""
+    """Receives calls, and ends the process when the caller's ends, even during a call."""
     while True:
         try:
             work.put(connection.recv())

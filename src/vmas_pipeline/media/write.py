@@ -19,23 +19,23 @@ from vmas_pipeline.media.files import whole_file
 from vmas_pipeline.media.outputs import BITS_PER_CHANNEL, check_waveform, container_for, output
 
 _AUDIO_BLOCK = 1024
-_FAST_AAC = {"aac_coder": "fast"}  # half the time of the default search, and no loss that onsets or ears notice
+_FAST_AAC = {"aac_coder": "fast"}  # half the time of the default search, without audible loss or loss of onsets
 
 
 def write_video(
     path: Path | str, frames: np.ndarray, frame_rate: float, waveform: np.ndarray | None, sample_rate: int
 ) -> None:
-    """Writes a video with H.264 picture and AAC sound, atomically.
+    """Writes a video with H.264 video and AAC audio, atomically.
 
     Args:
         path: ends in .mp4, .m4v, .mov or .mkv.
         frames: uint8 RGB [T, H, W, 3], H and W even (4:2:0 pixels come in pairs).
         frame_rate: frames per second.
-        waveform: float [C, N] in [-1, 1], one or two channels; None: no sound track.
-        sample_rate: in Hz, one that AAC knows.
+        waveform: float [C, N] in [-1, 1], one or two channels; None: no audio track.
+        sample_rate: in Hz, one that AAC supports.
 
     Raises:
-        ValueError: shapes, an ending or a rate that cannot be written.
+        ValueError: shapes, a suffix or a rate that cannot be written.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.shape[1] % 2 or frames.shape[2] % 2:
         raise ValueError(f"frames have shape {frames.shape}: expected [T, H, W, 3] with even H and W")
@@ -70,7 +70,7 @@ def _add_sound(container: OutputContainer, waveform: np.ndarray, sample_rate: in
 
 
 def _mux(container: OutputContainer, *tracks: Iterator[Packet]) -> None:
-    """Writes the tracks' packets in order of time, so that a player finds picture and sound side by side."""
+    """Writes the tracks' packets in time order, which interleaves video and audio for players."""
     for packet in heapq.merge(*tracks, key=_decoding_time):
         container.mux(packet)
 
@@ -97,11 +97,11 @@ def _sound_packets(sound: AudioStream, waveform: np.ndarray, sample_rate: int) -
 
 
 def write_flac(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
-    """Writes sound as FLAC of 16 bits, atomically.
+    """Writes audio as 16-bit FLAC, atomically.
 
     Args:
         path: the file.
-        waveform: float [C, N]; what is outside [-1, 1] is clipped.
+        waveform: float [C, N]; values outside [-1, 1] are clipped.
         sample_rate: in Hz.
     """
     import soundfile

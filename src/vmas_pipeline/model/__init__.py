@@ -1,1 +1,1 @@
-"""The research core: video encoder, music decoder, losses and generation. Needs torch and timm alone."""
+"""The research core: video encoder, music decoder, losses and generation. Needs only torch and timm."""

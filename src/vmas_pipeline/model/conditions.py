@@ -1,4 +1,4 @@
-"""What music is made under: a tensor for each condition, and a mask that says where it was given."""
+"""The conditions of generation: a tensor per condition, and a mask of the clips that have it."""
 
 # B batch, F frames, C context steps, D width
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions of a batch of clips. What a tensor holds where its mask is False does not matter."""
+    """The conditions of a batch of clips. A tensor's values are ignored where its mask is False."""
 
     frames: Tensor  # uint8 [B, F, height, width, 3], RGB
     has_video: Tensor  # bool [B]
@@ -20,13 +20,13 @@ class Conditions:
 
     @classmethod
     def of_video(cls, frames: Tensor, curves: dict[str, Tensor] | None = None) -> "Conditions":
-        """Every clip has its video, and the curves that were drawn from it."""
+        """Every clip has its video, and the curves that were computed from it."""
         given = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
         curves = curves or {}
         return cls(frames=frames, has_video=given, curves=curves, has_curves=dict.fromkeys(curves, given))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
-        """Each tensor and mask changed, as by moving it to a device."""
+        """A copy with `change` applied to each tensor and mask, for example to move it to a device."""
         return Conditions(
             frames=change(self.frames),
             has_video=change(self.has_video),
@@ -40,27 +40,27 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Context:
-    """What the decoder attends to: the features of the conditions, and which of their steps were given."""
+    """What the decoder attends to: the features of the conditions, and a mask of the steps that were given."""
 
     features: Tensor  # [B, C, D]
     given: Tensor  # bool [B, C]
 
     @classmethod
     def of(cls, context: "Context | Tensor") -> "Context":
-        """Features [B, C, D] alone are all given."""
+        """A bare features tensor [B, C, D] counts as given everywhere."""
         if isinstance(context, Context):
             return context
         return cls(context, torch.ones(context.shape[:2], dtype=torch.bool, device=context.device))
 
     def absent(self) -> "Context":
-        """The same without any condition, as classifier-free guidance needs it."""
+        """The same without any condition, for classifier-free guidance."""
         return replace(self, given=torch.zeros_like(self.given))
 
     def shuffled(self) -> "Context":
-        """Each clip under the conditions of the one before it."""
+        """Each clip with the conditions of the one before it."""
         return Context(self.features.roll(1, 0), self.given.roll(1, 0))
 
     @staticmethod
     def stacked(*contexts: "Context") -> "Context":
-        """The clips of several, one after the other."""
+        """The clips of several contexts, concatenated."""
         return Context(torch.cat([c.features for c in contexts]), torch.cat([c.given for c in contexts]))

@@ -23,16 +23,16 @@ class MusicDecoderConfig:
     card: int = 2048
     """Entries of each codebook."""
     context_positions: bool = False
-    """Add sinusoidal positions to the context, in the decoder's own unit of time (not in the paper)."""
+    """Add sinusoidal positions to the context, in the decoder's unit of time (not in the paper)."""
     context_time_bias: bool = False
-    """Learn a bias on cross-attention by the distance in time (not in the paper)."""
+    """Learn a cross-attention bias that depends on the distance in time (not in the paper)."""
     time_aligned_path: bool = False
     """Add the context, interpolated to each step's time, to the decoder's input (not in the paper)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VMAsConfig:
-    """The whole model: what the two halves share, and each half."""
+    """The whole model: the settings that encoder and decoder share, and each one's own."""
 
     video: EncoderConfig
     decoder: MusicDecoderConfig
@@ -45,9 +45,9 @@ class VMAsConfig:
     projection_width: int
     """Width of the shared space of the contrastive loss."""
     frame_stride: int = 1
-    """Every n-th frame of a clip reaches the video encoder."""
+    """The video encoder gets every n-th frame of a clip."""
     curves: dict[str, int] = field(default_factory=dict)
-    """Curves over the frames that the decoder is given beside the video: name to their number (not in the paper)."""
+    """Curves over the frames that condition the decoder besides the video: name to count (not in the paper)."""
 
     @property
     def frames_per_clip(self) -> int:
@@ -61,13 +61,13 @@ class VMAsConfig:
 
     @property
     def context_rate(self) -> float:
-        """Steps of the video features a second."""
+        """Video feature steps per second."""
         return self.frame_rate / self.frame_stride / self.video.temporal_stride
 
     @property
     def context_offset(self) -> float:
-        """Where the time of a step of the video features lies, as a share of the step: in the middle of its first
-        frame, on which the encoder's strided kernel is centred."""
+        """The time of a video feature step, as a fraction of the step: the middle of its first frame, on which the
+        encoder's strided kernel is centred."""
         return 0.5 / (self.frame_stride * self.video.temporal_stride)
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,12 +118,12 @@ def vmas_paper() -> VMAsConfig:
 
 
 def vmas_hiera() -> VMAsConfig:
-    """Table 6's second row: the paper's clip, of which stock Hiera-Base sees every sixth frame."""
+    """Table 6's second row: the paper's clip, with every sixth frame given to stock Hiera-Base."""
     return replace(vmas_paper(), video=stock_hiera(), frame_stride=6)
 
 
 def vmas_clip() -> VMAsConfig:
-    """Table 6's first row: the paper's clip, of which CLIP's ViT-B/16 sees every sixth frame."""
+    """Table 6's first row: the paper's clip, with every sixth frame given to CLIP's ViT-B/16."""
     return replace(vmas_paper(), video=clip_base(), frame_stride=6)
 
 
@@ -131,15 +131,15 @@ SIZES = {"vmas_base": vmas_base, "vmas_paper": vmas_paper, "vmas_hiera": vmas_hi
 
 
 def with_overrides(config: T, overrides: Mapping[str, Any], path: str = "model") -> T:
-    """A copy of a config with some fields changed, nested as the config is.
+    """A copy of a config with some fields changed; overrides are nested like the config.
 
     Args:
         config: any config of this module.
-        overrides: field names to values, or to further overrides where the field is a config itself.
-        path: how error messages name the config.
+        overrides: field names to values, or to nested overrides if the field is itself a config.
+        path: the config's name in error messages.
 
     Raises:
-        ValueError: a key that the config has not, or a value of another type; the message names the key.
+        ValueError: a key that the config lacks, or a value of another type; the message names the key.
 
     >>> with_overrides(vmas_base(), {"decoder": {"layers": 3}}).decoder.layers
     3
@@ -162,7 +162,7 @@ def with_overrides(config: T, overrides: Mapping[str, Any], path: str = "model")
 
 
 def config_from_dict(values: Mapping[str, Any]) -> VMAsConfig:
-    """The config that `VMAsConfig.to_dict` wrote, also after a trip through JSON.
+    """The config that `VMAsConfig.to_dict` wrote, also after a JSON round trip.
 
     Raises:
         ValueError: a key is missing or unknown.
@@ -171,12 +171,12 @@ def config_from_dict(values: Mapping[str, Any]) -> VMAsConfig:
     missing = sorted(needed - set(values))
     if missing:
         raise ValueError(f"model config lacks {', '.join(missing)}: was it written by another version?")
-    video = {"kind": "clip_vit" if "patch" in values["video"] else "hiera", **values["video"]}  # kinds came later
+    video = {"kind": "clip_vit" if "patch" in values["video"] else "hiera", **values["video"]}  # once had no kind
     return with_overrides(vmas_base(), {**values, "video": video})
 
 
 def _encoder_of_kind(old: EncoderConfig, values: Mapping[str, Any], path: str) -> EncoderConfig:
-    """Sizes of an encoder of another kind, for the same frames unless told otherwise."""
+    """Sizes of an encoder of another kind, for the same frames unless overridden."""
     config = encoder_kind(values["kind"]).config
     given = {"frames": old.frames, "frame_size": old.frame_size, **values}
     names = {f.name: f.default is MISSING for f in fields(config)}

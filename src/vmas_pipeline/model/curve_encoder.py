@@ -1,4 +1,4 @@
-"""Curves over a clip's frames, such as its motion, to features on the time line of the video's."""
+"""Encodes curves over a clip's frames, such as its motion, as features aligned with the video's."""
 
 # B batch, F video frames, E curves, C context steps, D width
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 REACH = 5
-"""Frames that the first layer sees at once."""
+"""Kernel size of the first layer, in frames."""
 
 
 class CurveEncoder(nn.Module):
@@ -15,7 +15,7 @@ class CurveEncoder(nn.Module):
     Args:
         curves: E.
         width: D, of the video features that these are added to.
-        stride: frames of a context step, F / C.
+        stride: frames per context step, F / C.
     """
 
     def __init__(self, curves: int, width: int, stride: int):

@@ -1,6 +1,6 @@
-"""One layer of the music decoder: self-attention, cross-attention to the video and MLP, over many steps at once."""
+"""One layer of the music decoder: self-attention, cross-attention to the video and MLP, over many steps in parallel."""
 
-# B batch, C context steps, n steps, S steps at most, D width, h heads
+# B batch, C context steps, n steps, S maximum steps, D width, h heads
 
 from typing import Protocol
 
@@ -10,14 +10,14 @@ from torch.nn import functional
 
 
 class KeyValues(Protocol):
-    """Takes the keys and values of a layer's steps, for whoever goes on from them one step at a time."""
+    """Receives the keys and values of a layer's steps, for step-by-step decoding from there."""
 
     def begin(self, keys: Tensor, values: Tensor) -> None:
         """Keep those of the first n steps, [B, h, n, D / h] each."""
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention to the video, MLP; each after a norm and added to its input."""
+    """Causal self-attention, cross-attention to the video, MLP; each pre-normalised and residual."""
 
     def __init__(self, width: int, heads: int, ffn_multiplier: int, time_bias: bool):
         super().__init__()
@@ -55,7 +55,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Attention of the steps to the video features."""
+    """Attention from the steps to the video features."""
 
     def __init__(self, width: int, heads: int, time_bias: bool):
         super().__init__()
@@ -77,10 +77,10 @@ class CrossAttention(nn.Module):
 
 
 class TimeBias(nn.Module):
-    """A bias on cross-attention, learned for each head as a function of the distance in time.
+    """A cross-attention bias, learned for each head as a function of the distance in time.
 
-    The function is piecewise linear with a knot at every context step up to `reach` away and constant beyond; it starts
-    as a slope of its own for each head (as in ALiBi), so that some heads look near and others far.
+    The function is piecewise linear with a knot at every context step up to `reach` away and constant beyond. It is
+    initialised with a different slope per head (as in ALiBi): some heads attend near, others far.
     """
 
     def __init__(self, heads: int, reach: int = 12):

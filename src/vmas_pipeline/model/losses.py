@@ -1,6 +1,6 @@
 """The two objectives of section 4.4: beat-weighted cross-entropy (eq. 4) and video-music contrast (eq. 2).
 
-One option beside them: a contrast that also minds the time.
+One further option: a contrastive loss that is sensitive to timing.
 """
 
 # B batch, K codebooks, T frames, V codes of a codebook (card), C steps of the video features, D width
@@ -27,14 +27,14 @@ def beat_weighted_cross_entropy(
         logits: [B, K, T, V].
         codes: int64 [B, K, T].
         weights: [B, T], from `features.beats.beat_weights`.
-        codebook_weights: relative weight of each codebook; None weighs them alike, as the paper does.
-        normalise: divide by the weights' mean, so that the loss stays an average; the paper does not.
+        codebook_weights: relative weight of each codebook; None weights them equally, as the paper does.
+        normalise: divide by the weights' mean, which keeps the loss an average; the paper does not.
 
     Returns:
         Scalar, the mean over batch, codebooks and frames.
 
     Raises:
-        ValueError: shapes do not fit each other.
+        ValueError: the shapes do not match.
     """
     return weighted_mean(code_losses(logits, codes), weights, codebook_weights, normalise)
 
@@ -42,14 +42,14 @@ def beat_weighted_cross_entropy(
 def weighted_mean(
     losses: Tensor, weights: Tensor, codebook_weights: Sequence[float] | None = None, normalise: bool = False
 ) -> Tensor:
-    """Losses of single codes [B, K, T], each frame by its weight [B, T] and each codebook by its own, as a scalar; with
-    `normalise`, over the mean of the frames' weights."""
+    """Weighted mean of single codes' losses [B, K, T] by frame weights [B, T] and codebook weights, as a scalar; with
+    `normalise`, divided by the mean of the frame weights."""
     mean = (losses * weights[:, None] * _shares(losses, codebook_weights)).mean()
     return mean / weights.mean() if normalise else mean
 
 
 def code_losses(logits: Tensor, codes: Tensor) -> Tensor:
-    """Cross-entropy of every single code in nats: logits [B, K, T, V], codes [B, K, T] -> [B, K, T]."""
+    """Cross-entropy of each code in nats: logits [B, K, T, V], codes [B, K, T] -> [B, K, T]."""
     if logits.shape[:3] != codes.shape:
         raise ValueError(f"logits {list(logits.shape)} must have the shape of codes {list(codes.shape)}, and card")
     flat = functional.cross_entropy(_at_least_float32(logits.flatten(0, 2)), codes.flatten(), reduction="none")
@@ -57,7 +57,7 @@ def code_losses(logits: Tensor, codes: Tensor) -> Tensor:
 
 
 def music_features(logits: Tensor, code_vectors: Tensor) -> Tensor:
-    """What the decoder predicts, as points in the codec's space (section 4.4): differentiable in the logits.
+    """The decoder's prediction as points in the codec's space (section 4.4): differentiable in the logits.
 
     Args:
         logits: [B, K, T, V].
@@ -71,14 +71,14 @@ def music_features(logits: Tensor, code_vectors: Tensor) -> Tensor:
 
 
 def contrastive_loss(video: Tensor, music: Tensor, temperature: Tensor | float) -> Tensor:
-    """Symmetric InfoNCE on cosine similarity (eq. 2): row i of both belongs together, all other rows do not.
+    """Symmetric InfoNCE on cosine similarity (eq. 2): rows i of both form a positive pair, all others are negatives.
 
     Args:
         video, music: [B, D].
         temperature: positive; similarities are divided by it.
 
     Returns:
-        Scalar; log B where the features say nothing.
+        Scalar; log B for uninformative features.
 
     Raises:
         ValueError: the two differ in shape.
@@ -93,11 +93,11 @@ def contrastive_loss(video: Tensor, music: Tensor, temperature: Tensor | float) 
 def stepwise_contrastive_loss(
     video: Tensor, music: Tensor, temperature: Tensor | float, shifts: Sequence[int]
 ) -> Tensor:
-    """InfoNCE on cosine similarity step by step, where a pair shifted in time is a negative too (as in MuVi).
+    """InfoNCE on stepwise cosine similarity, where a pair shifted in time is a negative too (as in MuVi).
 
-    The features of eq. 2 are means over time and cannot tell whether picture and music change together; here the
-    similarity of two clips is the mean over their steps, and the clip's own partner, moved by each of the shifts (what
-    leaves at one end enters at the other), stands among those that do not belong to it.
+    The features of eq. 2 are means over time and cannot show whether picture and music change together. Here the
+    similarity of two clips is the mean over their steps, and the clip's own partner, rolled by each of the shifts, is
+    among its negatives.
 
     Args:
         video, music: [B, C, D], C steps at the same times.
@@ -105,10 +105,10 @@ def stepwise_contrastive_loss(
         shifts: steps, each between 1 and C - 1.
 
     Returns:
-        Scalar; log(B + number of shifts) where the features say nothing.
+        Scalar; log(B + number of shifts) for uninformative features.
 
     Raises:
-        ValueError: the two differ in shape, or a shift is none.
+        ValueError: the two differ in shape, or a shift is out of range.
     """
     if video.shape != music.shape:
         raise ValueError(f"video {list(video.shape)} and music {list(music.shape)} must have the same shape")

@@ -1,8 +1,8 @@
 """The music decoder: MusicGen's transformer with cross-attention to video features (section 4.3, eq. 1).
 
-One step reads the codes of the step before and predicts one code of each codebook under the delay pattern
-(`pattern.delay`). Training runs all steps at once (`MusicDecoder.run`), generation one at a time (`inference`, which is
-tested to be equal to it).
+One step reads the codes of the previous step and predicts one code per codebook under the delay pattern
+(`pattern.delay`). Training runs all steps at once (`MusicDecoder.run`), generation one at a time (`inference`; tests
+check that the two agree).
 """
 
 # B batch, K codebooks, T frames, S steps = T + K - 1, C context steps, D width, h heads
@@ -29,14 +29,14 @@ from vmas_pipeline.model.weights import Loaded, load
 
 @dataclass
 class PreparedContext:
-    """What the steps need of the video, computed once for all of them."""
+    """The video inputs of all steps, computed once."""
 
     keys_values: list[tuple[Tensor, Tensor]]  # for each layer, keys and values [B, h, C, D / h]
     biases: list[Tensor | None]  # for each layer [h, S, C]
     aligned: Tensor | None  # [B, S, D]
 
     def bias(self, layer: int, steps: int) -> Tensor | None:
-        """Of the first steps."""
+        """A layer's bias for the first steps."""
         table = self.biases[layer]
         return None if table is None else table[:, :steps]
 
@@ -47,12 +47,12 @@ class MusicDecoder(nn.Module):
     Args:
         width, layers, heads: size of the transformer.
         codebooks, card: codebooks of the audio codec, and entries of each.
-        context_width: channels of the video features; None when they have the decoder's width already.
+        context_width: channels of the video features; None if they already have the decoder's width.
         ffn_multiplier: hidden width of the MLP over `width`.
-        steps_per_context: decoder steps that one context step lasts (tokens a second over context steps a second);
-            read by the three options alone.
-        context_offset: where a context step's time lies in it, as a share of its length: 0.5 for the middle.
-        context_positions, context_time_bias, time_aligned_path: options that the paper has not (MusicDecoderConfig).
+        steps_per_context: decoder steps per context step (tokens a second over context steps a second); used only by
+            the three options.
+        context_offset: the time of a context step, as a fraction of its length: 0.5 for the middle.
+        context_positions, context_time_bias, time_aligned_path: options not in the paper (MusicDecoderConfig).
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MusicDecoder(nn.Module):
         self.aligned_proj = nn.Linear(width, width, bias=False) if time_aligned_path else None
         self.norm = nn.LayerNorm(width)
         self.outputs = nn.ModuleList(nn.Linear(width, card, bias=False) for _ in range(codebooks))
-        self.activation_checkpointing = False  # True: layers keep their inputs alone for the backward pass
+        self.activation_checkpointing = False  # True: layers keep only their inputs for the backward pass
         self._initialise()
 
     @classmethod
@@ -114,7 +114,7 @@ class MusicDecoder(nn.Module):
 
     @property
     def special(self) -> int:
-        """The code that stands where the delay pattern has none, and before the first step."""
+        """The code used where the delay pattern has none, and before the first step."""
         return self.card
 
     def forward(self, codes: Tensor, context: Context | Tensor) -> Tensor:
@@ -122,15 +122,15 @@ class MusicDecoder(nn.Module):
 
         Args:
             codes: int64 [B, K, T] in [0, card).
-            context: features [B, C, context_width or width] with their mask; features alone are all given. Without the
-                three options of time, the order of the steps says nothing: other conditions of the same width, such as
-                MusicGen's T5 text features, may follow the video's as further steps.
+            context: features [B, C, context_width or width] with their mask; a bare tensor counts as all given.
+                Without the three timing options, the order of the steps is irrelevant: other conditions of the same
+                width, such as MusicGen's T5 text features, may be appended to the video's as further steps.
 
         Returns:
             Logits [B, K, T, card], aligned with `codes`: the delay pattern is applied and undone inside.
 
         Raises:
-            ValueError: codes of another shape or range.
+            ValueError: codes with the wrong shape or range.
         """
         self.check_codes(codes)
         inputs = functional.pad(delay(codes, self.special), (1, -1), value=self.special)  # [B, K, S]
@@ -139,10 +139,10 @@ class MusicDecoder(nn.Module):
         return torch.stack([output(x[:, k : k + frames]) for k, output in enumerate(self.outputs)], dim=1)
 
     def prepare(self, context: Context | Tensor, steps: int) -> PreparedContext:
-        """Project the context (as in `forward`), once for every step; what is not given becomes zeros."""
+        """Project the context (as in `forward`), once for all steps; steps not given become zeros."""
         context = Context.of(context)
         given = context.given[..., None]  # [B, C, 1]
-        features = self.context_proj(context.features) * given  # the projection's bias must not speak where nothing is
+        features = self.context_proj(context.features) * given  # mask out the projection's bias too
         steps_of_context = torch.arange(features.shape[1], device=features.device) + self.context_offset
         centres = steps_of_context * self.steps_per_context - 0.5
         if self.context_positions:
@@ -168,9 +168,9 @@ class MusicDecoder(nn.Module):
         """The transformer over the first n steps.
 
         Args:
-            inputs: int64 [B, K, n], the codes of the steps before, in the delay pattern.
+            inputs: int64 [B, K, n], the codes of the previous steps, in the delay pattern.
             context: from `prepare`.
-            caches: one for each layer, empty; they keep the keys and values of these steps.
+            caches: one per layer, empty; they store the keys and values of these steps.
 
         Returns:
             [B, n, D], after the last norm.
@@ -187,13 +187,13 @@ class MusicDecoder(nn.Module):
         return self.norm(x)
 
     def generate(self, context: Context | Tensor, *, frames: int, seed: int = 0, **options: Any) -> Tensor:
-        """Sample codes for a context: `inference.generate`, looked up by name since the network knows nothing above it.
+        """Sample codes for a context by `inference.generate`, imported by name because `model` must not depend on it.
 
         Args:
             context: as in `forward`.
-            frames: token frames in all.
-            seed: row i draws from seed + i.
-            options: prompt and progress as there, and top_k, temperature and guidance (1 when left out).
+            frames: total number of token frames.
+            seed: row i uses seed + i.
+            options: prompt and progress as there, and top_k, temperature and guidance (default 1).
 
         Returns:
             int64 [B, K, frames].
@@ -211,21 +211,21 @@ class MusicDecoder(nn.Module):
         )
 
     def load_musicgen(self, state: Mapping[str, Tensor], reuse_text_projection: bool = True) -> Loaded:
-        """Take over MusicGen's weights, all of them or none.
+        """Load MusicGen's weights, all of them or none.
 
-        Its cross-attention has learnt to read text features; it is the best start that there is for reading video. The
-        time-aligned options, which MusicGen has not, stay as they were.
+        Its cross-attention was trained on text features; it is the best available initialisation for video. The
+        time-aligned options, which MusicGen lacks, are unchanged.
 
         Args:
             state: of audiocraft's LMModel or transformers' MusicGen (`weights.musicgen_weights`).
-            reuse_text_projection: the projection of the text features (T5 base, 768 wide like the paper's video
-                features) becomes that of the context; otherwise it is dropped, as it is where the widths differ.
+            reuse_text_projection: the text projection (T5 base, 768 wide like the paper's video features) becomes the
+                context projection; otherwise, or if the widths differ, it is dropped.
 
         Returns:
             What was taken, kept and dropped.
 
         Raises:
-            ValueError: not MusicGen's, or of another size; the message names entries and shapes.
+            ValueError: not MusicGen's weights, or of another size; the message names entries and shapes.
         """
         projection = self.context_proj.state_dict() if reuse_text_projection else {}
         weights, dropped = musicgen_weights(state, projection)
@@ -236,8 +236,8 @@ class MusicDecoder(nn.Module):
     def check_codes(self, codes: Tensor) -> None:
         """Raise ValueError unless codes are [B, K, T] within the codebooks.
 
-        Their range only where they lie in memory that can be looked at without waiting, and while nothing is being
-        compiled: a GPU has its own assertion.
+        The range is checked only on the CPU, where it needs no device sync, and not during compilation: a GPU has its
+        own assertion.
         """
         if codes.dim() != 3 or codes.shape[1] != self.codebooks:
             raise ValueError(f"codes {list(codes.shape)} must have the shape [batch, {self.codebooks}, frames]")
@@ -247,7 +247,7 @@ class MusicDecoder(nn.Module):
             raise ValueError(f"codes reach from {codes.min()} to {codes.max()}: they must lie in 0 .. {self.card - 1}")
 
     def _initialise(self) -> None:
-        """Truncated normal of deviation 1 / sqrt(fan in); residual branches shrink with depth (audiocraft's)."""
+        """Truncated normal, standard deviation 1 / sqrt(fan in); residual branches shrink with depth (audiocraft)."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 fan_in = module.weight.shape[1]

@@ -35,7 +35,7 @@ _FROM_TRANSFORMERS = (
 )
 PROJECTION = "context_proj."
 _NOT_MUSIC = ("condition_provider.", "text_encoder.", "audio_encoder.", "embed_positions.")
-"""Text and melody conditioners, the codec, and positions that are computed."""
+"""Text and melody conditioners, the codec, and positions that are computed rather than loaded."""
 
 
 def musicgen_weights(state: Mapping[str, Tensor], projection: Mapping[str, Tensor]) -> tuple[State, list[str]]:
@@ -43,14 +43,14 @@ def musicgen_weights(state: Mapping[str, Tensor], projection: Mapping[str, Tenso
 
     Args:
         state: of audiocraft's LMModel, or of transformers' MusicgenForCausalLM or ForConditionalGeneration.
-        projection: weight and bias of our projection of the context; the projection of text features takes their place
-            where it has their shapes, and is left out otherwise.
+        projection: weight and bias of our context projection; MusicGen's text projection replaces them if the shapes
+            match, and is left out otherwise.
 
     Returns:
         The weights, and the entries left out.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the state is from neither.
     """
     rules = _FROM_AUDIOCRAFT if "emb.0.weight" in state else _FROM_TRANSFORMERS
     named = {_renamed(name, rules): (name, value) for name, value in state.items()}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def delay(codes: Tensor, fill: int) -> Tensor:
-    """Shift codebook k by k steps, so that one step predicts frame t of codebook 0, t - 1 of codebook 1, ...
+    """Shift codebook k by k steps: one step then predicts frame t of codebook 0, t - 1 of codebook 1, ...
 
     With K = 3 and T = 4, `.` being `fill`:
 
@@ -18,7 +18,7 @@ def delay(codes: Tensor, fill: int) -> Tensor:
 
     Args:
         codes: any dtype, [B, K, T].
-        fill: what stands where no code is.
+        fill: value for positions without a code.
 
     Returns:
         [B, K, T + K - 1].

@@ -1,4 +1,4 @@
-"""Time in the decoder: positions of its steps, and the context between its own steps."""
+"""Time in the decoder: positions of its steps, and interpolation of the context."""
 
 # B batch, C context steps, S decoder steps, D width
 
@@ -15,9 +15,9 @@ def sinusoidal_positions(positions: Tensor, width: int) -> Tensor:
 
 
 def interpolate(context: Tensor, at: Tensor, steps_per_context: float, context_offset: float = 0.5) -> Tensor:
-    """Context between its steps, linearly: [B, C, D] at decoder steps [S] -> [B, S, D]; ends are held.
+    """Linearly interpolate the context: [B, C, D] at decoder steps [S] -> [B, S, D]; constant beyond the ends.
 
-    The time of a context step lies `context_offset` of its length after its start.
+    The time of a context step is `context_offset` of its length after its start.
     """
     place = ((at + 0.5) / steps_per_context - context_offset).clamp(0, context.shape[1] - 1)
     low = place.floor().long()

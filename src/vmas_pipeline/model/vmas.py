@@ -1,4 +1,4 @@
-"""VMAs: the video encoder and the music decoder together, with the heads of the contrastive objective."""
+"""VMAs: the video encoder and the music decoder, with the heads of the contrastive objective."""
 
 # B batch, F video frames, K codebooks, T token frames, V codes of a codebook, C context steps, D width
 
@@ -24,7 +24,7 @@ optimisers apply to all weights, leads back here and not to a temperature of 1."
 
 @dataclass
 class VMAsOutput:
-    """What a training step needs."""
+    """Outputs used by a training step."""
 
     logits: Tensor  # [B, K, T, V]
     video_steps: Tensor  # [B, C, P], projected features of the conditions
@@ -47,11 +47,11 @@ class VMAs(nn.Module):
 
     Args:
         config: sizes; see `model.config`.
-        code_vectors: the codec's entries [K, V, code_width] (the matrix E of section 4.4), kept as a buffer; zeros
-            when left out, to be filled by `load_state_dict`.
+        code_vectors: the codec's entries [K, V, code_width] (the matrix E of section 4.4), kept as a buffer; zeros by
+            default, to be filled by `load_state_dict`.
 
     Raises:
-        ValueError: code vectors that do not fit the config.
+        ValueError: code vectors that do not match the config.
     """
 
     code_vectors: Tensor
@@ -82,8 +82,8 @@ class VMAs(nn.Module):
         """Teacher forcing.
 
         Args:
-            conditions: of B clips; a condition that is absent is hidden from the decoder, as classifier-free guidance
-                needs in training, while the contrastive term still sees it.
+            conditions: of B clips; an absent condition is hidden from the decoder (for classifier-free guidance) but
+                not from the contrastive term.
             codes: int64 [B, K, T].
         """
         dtype, features = self.music_projection.weight.dtype, self._features(conditions)
@@ -96,11 +96,11 @@ class VMAs(nn.Module):
         )
 
     def encode(self, conditions: Conditions) -> Context:
-        """What the decoder attends to: on one time line, the sum of what was given."""
+        """What the decoder attends to: the sum of the given conditions' features on one timeline."""
         return self._context(self._features(conditions), conditions)
 
     def _features(self, conditions: Conditions) -> dict[str, Tensor]:
-        """Of each condition, [B, C, D], whether it was given or not."""
+        """Features of each condition, [B, C, D], whether or not it was given."""
         dtype = self.video_projection.weight.dtype
         frames = self.video_encoder.normalise(conditions.frames[:, :: self.config.frame_stride])
         features = {"video": self.video_encoder(frames.to(dtype))}
@@ -124,9 +124,9 @@ class VMAs(nn.Module):
 
     @torch.inference_mode()
     def embed_music(self, codes: Tensor) -> Tensor:
-        """Unit vectors [B, P] of codes [B, K, T], for retrieval: what the decoder predicts of them without a video.
+        """Unit vectors [B, P] of codes [B, K, T], for retrieval, from the decoder's prediction without a video.
 
-        With the true video the logits would carry it over to the music's side, and retrieval would be won by that.
+        With the true video the logits would leak it to the music side and make retrieval trivial.
         """
         nothing = Context.of(torch.zeros(len(codes), 1, self.config.video.width, device=codes.device)).absent()
         logits = self.music_decoder(codes, nothing)

@@ -1,4 +1,4 @@
-"""Published weights into a module of ours: all of them, or a refusal that names what does not fit."""
+"""Loads published weights into our modules: all of them, or an error that names what does not fit."""
 
 from dataclasses import dataclass, field
 
@@ -9,29 +9,29 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What became of a state dict."""
+    """The result of loading a state dict."""
 
     taken: tuple[str, ...]
     """Our parameters that it filled."""
     kept: tuple[str, ...]
-    """Our parameters that it says nothing about; they stay as they were."""
+    """Our parameters that it does not contain; they are unchanged."""
     dropped: tuple[str, ...]
-    """Its entries that this model has no place for."""
+    """Its entries without a counterpart in this model."""
     changed: dict[str, str] = field(default_factory=dict)
-    """Our parameters whose weights were made to fit, and how."""
+    """Our parameters whose weights were adapted, and how."""
 
 
 def load(module: nn.Module, weights: State, dropped: list[str], changed: dict[str, str], may_stay: set[str]) -> Loaded:
-    """Fill a module with weights that bear its own names, all of them or none.
+    """Load weights under the module's own names, all of them or none.
 
     Args:
-        module: what to fill.
-        weights: by the module's names.
-        dropped, changed: for the report.
-        may_stay: parameters that may be left as they are.
+        module: the module to load into.
+        weights: under the module's parameter names.
+        dropped, changed: passed through to the result.
+        may_stay: parameters that may remain unchanged.
 
     Raises:
-        ValueError: shapes that differ, parameters without weights, or weights without parameters; the message names
+        ValueError: mismatched shapes, parameters without weights, or weights without parameters; the message names
             them.
     """
     ours = {name: tuple(value.shape) for name, value in module.state_dict().items()}

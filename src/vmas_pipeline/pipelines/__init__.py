@@ -1,1 +1,1 @@
-"""Kedro wiring, one file a stage: which function reads and writes what. The functions live in their rooms."""
+"""Kedro wiring, one file per stage: which function reads and writes what. The functions are in the other packages."""

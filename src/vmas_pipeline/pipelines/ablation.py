@@ -1,4 +1,4 @@
-"""ablation: the rows of the paper's Table 5, trained and measured alike. Not part of the default flow."""
+"""ablation: the rows of the paper's Table 5, trained and evaluated identically. Not part of the default flow."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""codec: the tokens that music is written in."""
+"""codec: trains or copies the codec that turns music into tokens."""
 
 from pathlib import Path
 

@@ -11,11 +11,11 @@ from vmas_pipeline.features.shards import Folder
 class FolderDataset(AbstractDataset[Folder, Folder]):
     """A folder that a node fills in place.
 
-    The node learns the folder's place from a `FolderLocation` of the same path and returns that path when it is filled.
+    The node gets the folder's path from a `FolderLocation` with the same path and returns it once the folder is filled.
 
     Args:
-        filepath: The folder, on this machine or at an address that fsspec reads (s3://bucket/features).
-        holds: What is in it when it is complete, as a glob pattern: "model.safetensors".
+        filepath: The folder, on this machine or at a URL that fsspec reads (s3://bucket/features).
+        holds: Glob pattern of what a complete folder contains: "model.safetensors".
     """
 
     def __init__(self, filepath: str, holds: str) -> None:
@@ -39,7 +39,7 @@ class FolderDataset(AbstractDataset[Folder, Folder]):
 
 
 class FolderLocation(AbstractDataset[None, Folder]):
-    """Where a node shall put its results; the folder need not exist yet."""
+    """Where a node should write its results; the folder need not exist yet."""
 
     def __init__(self, filepath: str) -> None:
         self._path = UPath(filepath)

@@ -1,4 +1,4 @@
-"""The end of `make demo`: a held-out video goes through the `vmas` command, and the results' places are printed."""
+"""The end of `make demo`: runs the `vmas` command on a held-out video and prints where the results are."""
 
 import argparse
 import subprocess
@@ -13,7 +13,7 @@ from vmas_pipeline.media import local
 
 
 def main() -> None:
-    """Generate music for one held-out video of an environment whose flow has run, and say where everything lies."""
+    """Generate music for one held-out video of an environment whose flow has run, and print where the results are."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--env", help="the environment of `kedro run`")
     root = Path.cwd()
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _held_out_video(catalog: CatalogProtocol, root: Path) -> Path:
-    """The source of the first clip that training has not seen."""
+    """The source of the first clip not used in training."""
     manifest = catalog["manifest"].load()
     return root / local(manifest.loc[manifest["split"] == "test", "source_path"].iloc[0])
 

@@ -1,4 +1,4 @@
-"""evaluation: what a system made, as metrics and as a report to look at and listen to."""
+"""evaluation: a system's music, as metrics and as a report with videos and audio."""
 
 from pathlib import Path
 from typing import Any

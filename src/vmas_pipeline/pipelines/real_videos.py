@@ -1,4 +1,4 @@
-"""real_videos: the model on a folder of real videos, which need no true music. Not part of the default flow."""
+"""real_videos: the model on a folder of real videos, without reference music. Not part of the default flow."""
 
 from pathlib import Path
 from typing import Any

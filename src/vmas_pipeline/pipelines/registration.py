@@ -1,4 +1,4 @@
-"""registration: the model becomes a version in the registry, and the champion if it passes its gates."""
+"""registration: registers the model as a version, and as the champion if it passes its gates."""
 
 from pathlib import Path
 from typing import Any

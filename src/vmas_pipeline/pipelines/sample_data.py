@@ -8,7 +8,7 @@ from vmas_pipeline.sample_data.config import SampleDataConfig
 
 
 def make_sample_data(config: SampleDataConfig, raw_folder: Path) -> Path:
-    """Beside the user's own videos, if there are any."""
+    """Written next to the user's own videos, if there are any."""
     from vmas_pipeline.sample_data.write import write_sample_data
 
     write_sample_data(config, raw_folder / "synthetic")

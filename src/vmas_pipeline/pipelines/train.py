@@ -1,4 +1,4 @@
-"""train: shards -> the model folder, through torchrun and DeepSpeed. train_plan: what it takes, and the command."""
+"""train: shards -> the model folder, with torchrun and DeepSpeed. train_plan: its cost, and the command."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Spoils films, one way for each reason that curation knows."""
+"""Spoils videos, in one way for each of curation's rejection reasons."""
 
 import os
 from dataclasses import replace
@@ -10,14 +10,14 @@ from vmas_pipeline.sample_data.synthesis import Synthetic
 from vmas_pipeline.sample_data.voice import sing
 
 FLAWS = ("still_picture", "no_audio", "truncated", "unreadable", "vocals", "duplicate", "too_short", "silent")
-"""The reasons; a duplicate is one of the sound films, written once more."""
+"""The reasons; a duplicate is one of the flawless videos, written again."""
 
 _SHORT_S = 1.5
 _VOICE_LEVEL, _MUSIC_LEVEL = 0.9, 0.6
 
 
 def spoil_content(flaw: str, film: Synthetic, frame_rate: float, sample_rate: int, seed: int) -> Synthetic:
-    """Spoils what is seen or heard; the same film where the flaw lies in the file."""
+    """Spoils the picture or the audio; returns the video unchanged if the flaw is in the file."""
     frames, waveform = film.frames, film.waveform
     if flaw == "still_picture":
         frames = np.repeat(frames[:1], len(frames), axis=0)
@@ -32,7 +32,7 @@ def spoil_content(flaw: str, film: Synthetic, frame_rate: float, sample_rate: in
 
 
 def spoil_file(flaw: str, path: Path, seed: int) -> None:
-    """Spoils the file's bytes, where the flaw lies in them."""
+    """Spoils the file's bytes, if the flaw is in them."""
     if flaw == "truncated":
         os.truncate(path, path.stat().st_size // 2)
     elif flaw == "unreadable":

@@ -1,4 +1,4 @@
-"""The five genres: what each one sets in the picture and in the music."""
+"""The five genres: what each one determines in the picture and in the music."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ class Genre:
     foreground: tuple[int, int, int]
     """Colour of the moving shape, RGB."""
     background: tuple[int, int, int]
-    """Colour of the ground, RGB."""
+    """Colour of the background, RGB."""
     shape: str
     """disc, square, triangle, ring or cross."""
     pattern: str
-    """What lies on the ground: plain, stripes, checks, rings or gradient."""
+    """Background pattern: plain, stripes, checks, rings or gradient."""
     harmonics: tuple[float, ...]
     """Amplitude of each partial, or of each member of `partials`."""
     partials: tuple[float, ...]
@@ -25,13 +25,13 @@ class Genre:
     root_hz: float
     """Frequency of the root."""
     decay_s: float
-    """Time in which a note falls to 1/e: from staccato to ringing."""
+    """Time in which a note decays to 1/e: from staccato to ringing."""
     strokes_s: tuple[float, ...]
     """Delays of the strokes of one event: the genre's rhythmic figure, shorter than an onset."""
     noise: float
-    """Level of the burst of noise at the attack, 0 to 1."""
+    """Level of the noise burst at the attack, 0 to 1."""
     pulse_hz: float
-    """Rate at which the pad under the notes breathes."""
+    """Amplitude modulation rate of the pad under the notes."""
 
 
 GENRES: tuple[Genre, ...] = (

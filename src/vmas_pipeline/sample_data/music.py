@@ -1,4 +1,4 @@
-"""Plays the music of a synthetic music video: a soft pad, and a note of the genre at every event."""
+"""Synthesises the music of a synthetic music video: a soft pad, and a note of the genre at every event."""
 
 import numpy as np
 
@@ -18,12 +18,12 @@ def play(
     sample_rate: int,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """Plays the track.
+    """Synthesises the track.
 
     Args:
         genre: sets timbre, scale, figure and decay.
         notes_s: times of the events, ascending, [E].
-        heights: which note of the scale each event plays, 0 the lowest to 1 the highest, [E].
+        heights: note of the scale for each event, from 0, the lowest, to 1, the highest, [E].
         samples: length in samples.
         sample_rate: in Hz.
         random: source of the key, the loudness and the noise of attacks.
@@ -44,7 +44,7 @@ def play(
 
 
 def _pad(genre: Genre, root_hz: float, samples: int, sample_rate: int) -> np.ndarray:
-    """Root and fifth below the notes, held: quiet enough that no onset is heard in it."""
+    """Sustained root and fifth below the notes: quiet enough that no onset is detected in it."""
     time = np.arange(samples, dtype=np.float32) / np.float32(sample_rate)
     breath = 1.0 - 0.3 * np.cos(2 * np.pi * genre.pulse_hz * time)
     tone = np.sin(2 * np.pi * root_hz / 2 * time) + 0.6 * np.sin(2 * np.pi * root_hz * 0.75 * time)

@@ -1,4 +1,4 @@
-"""Draws the moving picture of a synthetic music video: one shape that leaps at every event."""
+"""Draws the frames of a synthetic music video: one shape that jumps at every event."""
 
 # T frames, H height, W width
 
@@ -9,13 +9,13 @@ import numpy as np
 from vmas_pipeline.sample_data.genres import Genre
 
 TRANSITION_S = 0.08
-"""A leap takes this long, centred on its event."""
+"""A jump takes this long, centred on its event."""
 
 REACH = (0.25, 0.75)
 """Range of the shape's centre, x and y, in picture sides."""
 
 _LEAP = 0.35
-"""Length of a leap, about: far enough to change the picture, near enough for optical flow to follow."""
+"""Approximate length of a jump: far enough to change the picture, near enough for optical flow to follow."""
 
 _SWAY = 0.012
 """Amplitude of the slow drift between events, in picture sides."""
@@ -31,16 +31,16 @@ def draw(
     size: int,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """Draws the frames; positions are analytic in time, so any frame rate shows the same film.
+    """Draws the frames; positions are analytic in time, so any frame rate shows the same video.
 
     Args:
-        genre: sets colours, shape and ground.
+        genre: sets colours, shape and background.
         leaps_s: times of the events, ascending, [E].
-        places: centre of the shape before the first event and after each, x and y in 0..1, [E + 1, 2].
+        places: centre of the shape before the first event and after each one, x and y in 0..1, [E + 1, 2].
         frames: number of frames T.
         frame_rate: frames per second.
         size: side of the square picture in pixels.
-        random: source of sizes, turns and the ground's phase.
+        random: source of sizes, rotations and the background's phase.
 
     Returns:
         uint8 [T, H, W, 3].
@@ -59,7 +59,7 @@ def draw(
 
 
 def choose_places(leaps: int, random: np.random.Generator) -> np.ndarray:
-    """Centres of the shape before the first leap and after each, x and y within `REACH`: [leaps + 1, 2]."""
+    """Centres of the shape before the first jump and after each one, x and y within `REACH`: [leaps + 1, 2]."""
     places = [random.uniform(*REACH, 2)]
     for _ in range(leaps):
         candidates = random.uniform(*REACH, (6, 2))
@@ -69,18 +69,18 @@ def choose_places(leaps: int, random: np.random.Generator) -> np.ndarray:
 
 
 def _smooth_steps(times: np.ndarray, leaps_s: np.ndarray) -> np.ndarray:
-    """How far each leap has gone at each time, 0 to 1: [T, E]."""
+    """Progress of each jump at each time, 0 to 1: [T, E]."""
     progress = np.clip((times[:, None] - leaps_s[None, :]) / TRANSITION_S + 0.5, 0.0, 1.0)
     return progress * progress * (3.0 - 2.0 * progress)
 
 
 def _follow(states: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The state at each time, from the states between leaps: [E + 1, D] -> [T, D]."""
+    """The state at each time, from the states between jumps: [E + 1, D] -> [T, D]."""
     return states[0] + steps @ np.diff(states, axis=0)
 
 
 def _cover(shape: str, centres: np.ndarray, radii: np.ndarray, angles: np.ndarray, size: int) -> np.ndarray:
-    """Share of each pixel that the shape covers: float32 [T, H, W]."""
+    """Fraction of each pixel covered by the shape: float32 [T, H, W]."""
     grid = ((np.arange(size) + 0.5) / size).astype(np.float32)
     x = (grid[None, :] - centres[:, :1].astype(np.float32))[:, None, :]  # [T, 1, W]
     y = (grid[None, :] - centres[:, 1:].astype(np.float32))[:, :, None]  # [T, H, 1]
@@ -122,7 +122,7 @@ _DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def _ground(genre: Genre, size: int, phase: float) -> np.ndarray:
-    """The still ground: float32 [H, W, 3]."""
+    """The static background: float32 [H, W, 3]."""
     grid = (np.arange(size) + 0.5) / size
     x, y = grid[None, :], grid[:, None]
     patterns = {

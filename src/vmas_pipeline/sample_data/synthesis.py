@@ -1,4 +1,4 @@
-"""Synthetic music videos: picture and music that share a genre and events, and nothing else."""
+"""Synthetic music videos: picture and music share a genre and events, and nothing else."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ BEAT_PERIOD_S = (0.45, 0.8)
 """Range of the time between beats."""
 
 SHARED, AUDIO_ONLY, VIDEO_ONLY = 0.6, 0.08, 0.05
-"""Chance that a beat is an event in both, in the music alone, in the picture alone; else it is silent.
+"""Probability that a beat is an event in both, in the music only, in the picture only; otherwise it is silent.
 
 A perfect pairing then scores 0.6 / 0.73 = 0.82 in MV Align.
 """
@@ -27,8 +27,8 @@ class Synthetic:
     genre: str
     beats_s: np.ndarray  # float64 [B] every beat
     events_s: np.ndarray  # float64 [E] seen and heard
-    audio_events_s: np.ndarray  # float64 [A] heard, the shared ones included
-    video_events_s: np.ndarray  # float64 [V] seen, the shared ones included
+    audio_events_s: np.ndarray  # float64 [A] heard, including the shared ones
+    video_events_s: np.ndarray  # float64 [V] seen, including the shared ones
 
 
 def synthesise(
@@ -40,14 +40,14 @@ def synthesise(
     size: int = 64,
     sample_rate: int = 16_000,
 ) -> Synthetic:
-    """Makes one music video, always the same for the same arguments.
+    """Generates one music video, deterministically.
 
-    A beat comes every 0.45 to 0.8 s. At a shared event the shape leaps and a note sounds; the higher the shape
+    A beat comes every 0.45 to 0.8 s. At a shared event the shape jumps and a note sounds; the higher the shape
     lands, the higher the note. The same seed gives the same events at any frame rate, size and sample rate.
 
     Args:
-        seed: of everything random.
-        genre: one of `GENRES`, or None to draw one.
+        seed: for all randomness.
+        genre: one of `GENRES`, or None to choose one at random.
         duration_s: length in seconds, positive.
         frame_rate: frames per second, positive.
         size: side of the picture in pixels.

@@ -1,4 +1,4 @@
-"""Sings: a synthetic voice that a music tagger hears as one, for tracks that curation must refuse."""
+"""A synthetic singing voice that a music tagger detects as vocals, for tracks that curation must reject."""
 
 # N samples, H harmonics
 
@@ -11,7 +11,7 @@ VOWELS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "o": ((450, 1.0, 70), (800, 0.40, 90), (2830, 0.12, 140), (3800, 0.10, 160)),
     "u": ((325, 1.0, 60), (700, 0.20, 80), (2530, 0.10, 140), (3500, 0.05, 160)),
 }
-"""Formants of a sung alto: frequency in Hz, amplitude, bandwidth in Hz (the tables of the Csound manual, rounded)."""
+"""Formants of an alto voice: frequency in Hz, amplitude, bandwidth in Hz (the tables of the Csound manual, rounded)."""
 
 _VIBRATO_HZ, _VIBRATO_SEMITONES = 5.5, 0.45
 _SYLLABLE_S = (0.3, 0.7)
@@ -20,9 +20,9 @@ _TOP_HZ = 5_000.0
 
 
 def sing(duration_s: float, sample_rate: int, random: np.random.Generator) -> np.ndarray:
-    """Sings vowels on a wandering melody, with vibrato, glides, breath between phrases and consonants of noise.
+    """Sings vowels on a wandering melody, with vibrato, glides, breath between phrases and noise consonants.
 
-    The voice is additive: harmonics of a gliding pitch under the formants' envelope (a source falling with the
+    The synthesis is additive: harmonics of a gliding pitch under the formants' envelope (a source that falls with
     frequency, filtered by the vocal tract).
 
     Args:
@@ -48,10 +48,10 @@ def sing(duration_s: float, sample_rate: int, random: np.random.Generator) -> np
 
 
 def _syllable(pitch_hz: float, length_s: float, sample_rate: int, random: np.random.Generator) -> np.ndarray:
-    """A consonant of noise, then one vowel turning into another on one note: float64 [N]."""
+    """A noise consonant, then one vowel turning into another on one note: float64 [N]."""
     time = np.arange(round(length_s * sample_rate)) / sample_rate
     vibrato = np.minimum(time / 0.25, 1.0) * np.sin(2 * np.pi * _VIBRATO_HZ * time + random.uniform(0, 6))
-    glide = -1.5 * np.exp(-time / 0.04)  # the voice slides up to its note
+    glide = -1.5 * np.exp(-time / 0.04)  # the pitch slides up to its note
     pitch = pitch_hz * 2 ** ((glide + _VIBRATO_SEMITONES * vibrato) / 12)
     phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
     first, second = random.choice(list(VOWELS), 2)
@@ -68,7 +68,7 @@ def _syllable(pitch_hz: float, length_s: float, sample_rate: int, random: np.ran
 
 
 def _envelope(frequency: np.ndarray, vowel: str) -> np.ndarray:
-    """Gain of the vocal tract at each frequency: a resonance for each formant."""
+    """Gain of the vocal tract at each frequency: one resonance per formant."""
     gain = np.full_like(frequency, 0.01)
     for centre, amplitude, width in VOWELS[vowel]:
         gain += amplitude / (1.0 + ((frequency - centre) / width) ** 2)

@@ -1,4 +1,4 @@
-"""Writes synthetic music videos as ordinary files, each with its ground truth beside it."""
+"""Writes synthetic music videos as ordinary files, each with its ground truth next to it."""
 
 import hashlib
 import json
@@ -18,31 +18,31 @@ from vmas_pipeline.scale_out import map_shards, split_into_shards
 LICENCE = "CC0-1.0 (synthetic)"
 
 _MADE_BY = 1
-"""Rises when the same settings would give other films, so that old ones are written anew."""
+"""Incremented when the same settings would give different videos: old ones are then regenerated."""
 
 
 _FLAWED_FROM = 1_000_000
-"""Numbers of flawed films start here, far from those of sound ones."""
+"""Numbers of flawed videos start here, far from those of flawless ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """One film to write."""
+    """One video to write."""
 
-    name: str  # without ending
-    number: int  # what its seed and genre follow from
-    flaw: str | None  # None: a sound film
+    name: str  # without suffix
+    number: int  # determines its seed and genre
+    flaw: str | None  # None: a flawless video
 
 
 def write_sample_data(config: SampleDataConfig, folder: Path) -> Path:
-    """Writes the films and their sidecars (`NAME.info.json`, as yt-dlp names them).
+    """Writes the videos and their sidecars (`NAME.info.json`, as yt-dlp names them).
 
-    Films that are there with the same settings stay untouched, so a killed run goes on; films of other settings are
-    replaced or removed. A sidecar is written after its film: a film without one is not finished.
+    Existing videos with the same settings are left untouched, so a killed run resumes; videos with other settings are
+    replaced or removed. A sidecar is written after its video: a video without one is incomplete.
 
     Args:
-        config: how many and how.
-        folder: holds nothing else.
+        config: how many, and how to generate them.
+        folder: contains nothing else.
 
     Returns:
         The folder.
@@ -59,7 +59,7 @@ def write_sample_data(config: SampleDataConfig, folder: Path) -> Path:
 
 
 def _planned(config: SampleDataConfig) -> Iterator[Film]:
-    """Sound films first, by name too: of two equal files, curation keeps the first."""
+    """Flawless videos first, also in name order: of two equal files, curation keeps the first."""
     for number in range(config.videos):
         yield Film(name=f"{number:06d}", number=number, flaw=None)
     for kind, flaw in enumerate(FLAWS):
@@ -70,7 +70,7 @@ def _planned(config: SampleDataConfig) -> Iterator[Film]:
 
 
 def _recipe(config: SampleDataConfig) -> str:
-    """Names everything that a film's content depends on, besides its number and flaw."""
+    """Everything that determines a video's content, besides its number and flaw."""
     parts = (_MADE_BY, config.seed, config.duration_s, config.frame_rate, config.size, config.sample_rate)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -126,7 +126,7 @@ def _is_written(folder: Path, film: Film, recipe: str) -> bool:
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:
-    """Removes the films that other settings left behind."""
+    """Removes videos left over from other settings."""
     for sidecar in folder.glob("*.info.json"):
         name = sidecar.name.removesuffix(".info.json")
         if name not in names and "synthetic" in json.loads(sidecar.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""Serving: the registry's models, loaded and answered with."""
+"""Serving: registers, loads and serves the models of the registry."""
 
 from vmas_pipeline.serving.loading import load_model
 

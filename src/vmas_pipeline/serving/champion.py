@@ -1,4 +1,4 @@
-"""The present champion, measured on the present clips: figures of another day's test split compare with nothing."""
+"""The current champion, measured on the current clips: metrics on an earlier test split are not comparable."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def champion_of(name: str, alias: str) -> "ModelVersion | None":
-    """The version that holds the alias, if one does."""
+    """The version with the alias, if any."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -38,18 +38,18 @@ def measure_champion(
     generated: Path,
     out: Path,
 ) -> dict[str, Any]:
-    """What metrics.json would hold of the champion, on the clips that a new model is measured on.
+    """The champion's metrics, as in metrics.json, on the clips that a new model is measured on.
 
     Args:
         address: name and alias in the registry.
         generation: which clips, and the seed.
-        evaluation: what listens.
-        clip, features, reconstructed, manifest: as of `evaluate`.
-        generated: gets the champion's music; kept music of the same version is not made again.
+        evaluation: the audio model and batch size.
+        clip, features, reconstructed, manifest: as for `evaluate`.
+        generated: gets the champion's music; existing music of the same version is not regenerated.
         out: gets its metrics.json and clips.parquet.
 
     Returns:
-        The metrics; empty where there is no champion; `reason` alone where it cannot take these clips.
+        The metrics; empty if there is no champion; only `reason` if it cannot process these clips.
     """
     name, alias = address
     champion = champion_of(name, alias)

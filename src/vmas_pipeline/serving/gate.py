@@ -19,14 +19,14 @@ class Gate:
     at_least: float | None = None
     at_most: float | None = None
     times: str | None = None
-    """A level of the same metric that the bound is a multiple of: chance, ceiling, or one of its levels."""
+    """The bound is a multiple of this level of the same metric: chance, ceiling, or one of its levels."""
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate on {self.metric}: give at_least or at_most, one of them")
 
     def check(self, results: Results) -> "Check":
-        """Compare. A value of None, which this data cannot show (genres that nobody gave), holds nothing up.
+        """Compare. A value of None, which this data cannot provide (no genres given), blocks nothing.
 
         Raises:
             ValueError: a metric that was not computed, or a level that it does not have.
@@ -46,13 +46,13 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class AgainstChampion:
-    """A new model replaces the champion when it is not worse by more than this, on the same clips."""
+    """A new model replaces the champion if it is not worse by more than this on the same clips."""
 
     metric: str = "mv_align"
     tolerance: float = Field(default=0.05, ge=0)
 
     def check(self, results: Results, champion: Results) -> "Check":
-        """Compare with the champion's value of the metric, in the metric's own direction."""
+        """Compare with the champion's value of the metric, in the metric's direction."""
         ours, theirs = _result(results, self.metric), _result(champion, self.metric)
         if ours.value is None or theirs.value is None:
             return Check(passed=True, rule=f"{self.metric} was not measured on this data")
@@ -68,7 +68,7 @@ class AgainstChampion:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What became of one rule."""
+    """The outcome of one rule."""
 
     passed: bool
     rule: str

@@ -1,4 +1,4 @@
-"""The model card: what the model was made from, what it reaches, and where it ends."""
+"""The model card: a model's provenance, results and limits."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ def model_card(model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", c
     """Write the card in Markdown.
 
     Args:
-        model: the model folder; its config.json tells sizes and provenance.
-        metrics: what evaluation wrote into metrics.json.
+        model: the model folder; its config.json has sizes and provenance.
+        metrics: contents of evaluation's metrics.json.
         manifest: the clips of the data set.
-        checks: the rules of the gate and whether they were passed.
+        checks: the gate's rules and whether they passed.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -38,7 +38,7 @@ def model_card(model: Path, metrics: Mapping[str, Any], manifest: "DataFrame", c
 
 
 def _rows(results: Iterable[MetricResult]) -> list[list[str]]:
-    """The rows of the card's table, as text; what was not measured is left out."""
+    """The rows of the card's table, as text; missing values are left out."""
     rows = []
     for result in results:
         if result.value is not None:

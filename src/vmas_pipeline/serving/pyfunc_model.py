@@ -1,6 +1,6 @@
-"""The registered model as MLflow serves it: the bytes of a video in, the bytes of an mp4 with music out.
+"""The registered model as served by MLflow: the bytes of a video in, the bytes of an mp4 with music out.
 
-MLflow runs this file when it loads the model ("models from code"); the package comes with the model.
+MLflow runs this file when it loads the model ("models from code"); the package is stored with the model.
 """
 
 import base64
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vmas_pipeline.media import Limits
 
 _TIME_TO_ANSWER_S = 2.0
-"""Left for encoding and sending the answer."""
+"""Reserved for encoding and sending the response."""
 
 
 class VideoRequest(BaseModel):
@@ -35,26 +35,26 @@ class VideoRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     video_b64: str
-    """The bytes of the file, in base64; a path or an address is not taken."""
+    """The bytes of the file, in base64; paths and URLs are not accepted."""
     seed: int | None = None
-    """0 when left out."""
+    """0 by default."""
     seconds: float | None = None
     """Music for the start of the video only."""
     container: str | None = None
-    """mp4 when left out; mov, mkv or webm for a picture that an mp4 cannot carry."""
+    """mp4 by default; mov, mkv or webm for a video stream that mp4 cannot carry."""
 
 
 class VideoResponse(BaseModel):
     """The video with its music."""
 
     video_b64: str
-    """The bytes of the file in base64: the picture as it came, the music as AAC (as Opus in webm)."""
+    """The bytes of the file in base64: the unchanged video stream, and the music as AAC (Opus in webm)."""
     sample_rate: int
-    """Of the music."""
+    """Sample rate of the music."""
 
 
 class RequestError(MlflowException):
-    """A request that cannot be met. MLflow's own answer would repeat the whole request in the message."""
+    """A request that cannot be served. MLflow's own error would repeat the whole request in the message."""
 
     def __init__(self, reason: str):
         super().__init__(reason, error_code=INVALID_PARAMETER_VALUE)
@@ -65,7 +65,7 @@ class RequestError(MlflowException):
 
 
 class VMAsService(PythonModel):
-    """Answers requests one after another: the server predicts in several threads, the device is one."""
+    """Handles requests one at a time: the server predicts in several threads, but there is one device."""
 
     generator: "Generator"
 
@@ -81,14 +81,14 @@ class VMAsService(PythonModel):
         self.workplace = Workplace()
         self.device = threading.Lock()
 
-    def predict(  # type: ignore[override]  # MLflow makes the signature of these types, without a context
+    def predict(  # type: ignore[override]  # MLflow infers the signature from these types, without a context
         self, model_input: list[VideoRequest], params: dict[str, Any] | None = None
     ) -> list[VideoResponse]:
         """Write music for each video.
 
         Raises:
-            RequestError: a video that is too large or too long, no video, one that the container cannot carry, or more
-                work than the server's time limit allows.
+            RequestError: a video that is too large or too long, input that is not a video, one that the container
+                cannot carry, or more work than the server's time limit allows.
         """
         deadline_s = time.monotonic() + _time_limit_s()
         return [self._answer(request, deadline_s) for request in model_input]
@@ -148,7 +148,7 @@ class VMAsService(PythonModel):
 
 
 def _time_limit_s() -> float:
-    """After MLflow's own limit nobody waits for the answer any more; the work ends before it, and the next begins."""
+    """After MLflow's own limit nobody waits for the response: work stops before that and frees the device."""
     return max(1.0, MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT.get() - _TIME_TO_ANSWER_S)
 
 
@@ -166,7 +166,7 @@ def _anonymous(error: ValueError, path: Path, out: Path) -> str:
 
 
 def _checked(predict: Callable[..., Any]) -> Callable[..., Any]:
-    """Checks the requests before MLflow does, whose messages repeat what was sent, all megabytes of it."""
+    """Validates the requests before MLflow does, whose messages would repeat all megabytes of the input."""
 
     @functools.wraps(predict)
     def checked(self: VMAsService, model_input: Any, params: dict[str, Any] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""A trained model becomes a version in the registry, and the champion where its figures allow."""
+"""Registers a trained model as a version in the registry, and as the champion if its metrics allow."""
 
 import base64
 import tempfile
@@ -38,28 +38,28 @@ REQUIREMENTS = (
     "torch",
     "transformers",
 )
-"""What loading and serving import, beside this package, whose code travels with the model."""
+"""Packages that loading and serving import, besides this one, whose code is logged with the model."""
 
 METRIC_TAG = "metric."
-"""A version keeps its own values as tags with this prefix."""
+"""Prefix of the tags that store a version's metrics."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class RegistrationConfig:
-    """Where a model is registered, and what makes it the champion."""
+    """Where a model is registered, and when it becomes the champion."""
 
     name: str = "vmas"
     """Name of the registered model."""
     alias: str = "champion"
     """The alias that a version gets when it passes all gates."""
     gates: tuple[Gate, ...] = ()
-    """All must hold; with none, every version becomes the champion if it is not worse than the one before."""
+    """All must pass; with none, every version becomes the champion if it is not worse than the previous one."""
     against_champion: AgainstChampion = AgainstChampion()
-    """What a version must keep of the metrics of the champion it replaces."""
+    """How a version must compare with the champion that it replaces."""
     max_video_megabytes: float = Field(default=64.0, gt=0)
-    """Largest video that the served model takes."""
+    """Largest video that the served model accepts."""
     limits: Limits = Limits(duration_s=600.0)
-    """Ceilings for what is in that video."""
+    """Limits on that video's content."""
 
 
 def register(
@@ -75,17 +75,17 @@ def register(
     Args:
         config: names and gates.
         model: the model folder.
-        metrics: what evaluation wrote into metrics.json.
-        champion_metrics: the same of the present champion, of the same clips (`champion.measure_champion`).
+        metrics: contents of evaluation's metrics.json.
+        champion_metrics: the same for the current champion, on the same clips (`champion.measure_champion`).
         manifest: the clips of the data set, for the model card.
-        run_id: the open MLflow run, which the version points back to.
+        run_id: the open MLflow run, which the version links to.
 
     Returns:
         name, version, address, champion (whether it now is), previous_champion (its version or None), and checks, the
-        rules with whether each was passed. The same stands in the version's tags.
+        rules and whether each was passed. The version's tags contain the same.
 
     Raises:
-        ValueError: a gate on a metric that is not there; nothing is registered then.
+        ValueError: a gate on a missing metric; nothing is registered then.
     """
     from mlflow import MlflowClient
 
@@ -111,7 +111,7 @@ def register(
 
 
 def _comparison(rule: AgainstChampion, results: Results, champion: Mapping[str, Any]) -> list[Check]:
-    """The check against the champion; none where there is no champion."""
+    """The check against the champion; none if there is no champion."""
     if not champion:
         return []
     if "results" not in champion:
@@ -120,7 +120,7 @@ def _comparison(rule: AgainstChampion, results: Results, champion: Mapping[str, 
 
 
 def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, card: str, run_id: str) -> str:
-    """Log the model to the run and return its id. MLflow loads it and answers the input example on the way."""
+    """Log the model to the run and return its id. In doing so MLflow loads it and runs the input example."""
     import mlflow
 
     experiment = client.get_run(run_id).info.experiment_id
@@ -142,7 +142,7 @@ def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, 
 
 
 def _example_video(folder: Path) -> str:
-    """Half a second of a square that moves, as the input example."""
+    """Half a second of a moving square, as the input example."""
     from vmas_pipeline.media import write_video
 
     frames = np.full((5, 64, 64, 3), 32, np.uint8)

@@ -1,4 +1,4 @@
-"""The folder in which a server keeps what it works on. A server that was killed cannot clear it: the next one does."""
+"""The folder for a server's temporary files. A killed server cannot clear it: the next one does."""
 
 import atexit
 import shutil
@@ -15,7 +15,7 @@ class Workplace:
     """A folder for all temporary files of this process, locked as long as the process lives."""
 
     def __init__(self) -> None:
-        """Clears what servers that are gone have left, and makes a folder for this one."""
+        """Clears the leftovers of servers that have ended, and creates a folder for this one."""
         parent = Path(tempfile.gettempdir())
         for left in parent.glob(f"{_PREFIX}*"):
             _clear(left)

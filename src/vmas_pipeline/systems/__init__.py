@@ -1,6 +1,6 @@
-"""Systems that turn videos into music, and the folders that hold what they made.
+"""Systems that turn videos into music, and their output folders.
 
-A system is a file here and a line in `SYSTEMS`.
+A system is one file here and one line in `SYSTEMS`.
 """
 
 from collections.abc import Callable
@@ -17,19 +17,19 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "codec": CodecSystem.load,
     "recorded": RecordedSystem.load,
 }
-"""Kind -> how one is loaded from a path and its options."""
+"""Kind -> function that loads one from a path and options."""
 
 
 def load_system(kind: str, source: Path, **options: Any) -> System:
-    """A system from where its parts lie.
+    """Load a system.
 
     Args:
         kind: a key of `SYSTEMS`.
-        source: a model folder, a codec's folder, a folder of recordings: what the kind is made of.
+        source: a model folder, a codec's folder or a folder of recordings, depending on the kind.
         options: of the kind.
 
     Raises:
-        ValueError: an unknown kind, or a source that does not fit it.
+        ValueError: an unknown kind, or a source that does not match it.
     """
     if kind not in SYSTEMS:
         raise ValueError(f"system {kind} is unknown: choose one of {', '.join(SYSTEMS)}")

@@ -1,4 +1,4 @@
-"""The true music through the codec: the most that music made of its tokens can sound like the truth."""
+"""The true music through the codec: an upper bound for music generated from its tokens."""
 
 # B clips, N samples of a clip
 
@@ -17,7 +17,7 @@ from vmas_pipeline.versioning import content_hash
 
 
 class CodecSystem:
-    """Answers with the video's own music, coded and decoded."""
+    """Returns the video's own music, encoded and decoded."""
 
     name = "codec"
 
@@ -29,11 +29,11 @@ class CodecSystem:
 
     @classmethod
     def load(cls, source: Path) -> Self:
-        """From the folder of a codec."""
+        """Load from a codec's folder."""
         return cls(load_codec(source), content_hash(source))
 
     def about(self) -> dict[str, Any]:
-        """What the codec writes music in."""
+        """The codec's token format."""
         return {
             "codebooks": self.codec.codebooks,
             "card": self.codec.card,
@@ -41,7 +41,7 @@ class CodecSystem:
         }
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
-        """The video's own sound, coded and decoded."""
+        """The video's own audio, encoded and decoded."""
         sound = torch.from_numpy(read_audio(video, sample_rate=self.sample_rate, duration_s=seconds))[:, None]
         waveform = decode_in_chunks(self.codec, self.codec.encode(sound))[0, :, : sound.shape[-1]]
         return Music(waveform=waveform, sample_rate=self.sample_rate)

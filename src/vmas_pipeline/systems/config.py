@@ -8,19 +8,19 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class GenerationConfig:
-    """Which system makes music for which clips."""
+    """Which system generates music for which clips."""
 
     system: str = "vmas"
     """A kind of `systems.SYSTEMS`."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Of the kind, such as `int8: true` of vmas."""
+    """The kind's options, such as `int8: true` for vmas."""
     split: Literal["test", "validation"] = "test"
-    """The split that is measured."""
+    """The split to evaluate."""
     clips: int = Field(default=256, ge=2)
-    """Its clips at most, drawn by a hash of their ids; also the number of candidates of retrieval."""
+    """Maximum number of its clips, chosen by a hash of their ids; also the number of retrieval candidates."""
     training_clips: int = Field(default=150, ge=2)
-    """Clips of the training split that the codec is heard on too: with them genres are learned."""
+    """Training clips that are also run through the codec: the genre classifier is trained on them."""
     batch: int = Field(default=32, ge=1)
-    """Clips made at once; the music does not depend on it."""
+    """Clips generated at once; the music does not depend on it."""
     seed: int = Field(default=0, ge=0)
-    """Of the music; clips are drawn without it, so that other seeds are measured on the same clips."""
+    """Seed of the music; the choice of clips does not depend on it, so all seeds are compared on the same clips."""

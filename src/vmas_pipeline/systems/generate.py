@@ -1,4 +1,4 @@
-"""The generation stage: a system makes music for held-out clips, resumable clip by clip."""
+"""The generation stage: a system generates music for held-out clips, resumable clip by clip."""
 
 import hashlib
 import shutil
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, features: Folder, out: Path) -> Path:
-    """Music of the system for the clips that are measured.
+    """Generate the system's music for the evaluated clips.
 
-    A folder that has some of it already, by the same revision, seed and code, is completed; another is replaced.
+    A folder with partial results of the same revision, seed and code is completed; any other is regenerated.
 
     Args:
         config: which clips.
-        clip: what a clip is.
-        system: who makes the music.
+        clip: the clip format.
+        system: generates the music.
         features: folder of the shards, `<split>/*.tar` and `<split>/index.parquet`.
         out: the system's folder under 05_generated.
 
@@ -39,7 +39,7 @@ def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, fea
         `out`.
 
     Raises:
-        ValueError: a system of other clips, clips of fewer than two sources, or a folder of someone else's files.
+        ValueError: a system for another clip format, clips from fewer than two sources, or a folder with foreign files.
     """
     if system.clip not in (None, clip):
         raise ValueError(f"system {system.name} was made for {system.clip}, but clip is {clip}: train it again")
@@ -51,9 +51,9 @@ def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, fea
 
 
 def reconstruct_clips(config: GenerationConfig, system: System, features: Folder, out: Path) -> Path:
-    """The true music through the codec, of the clips that are measured and of some of the training split.
+    """Write the true music through the codec, for the evaluated clips and some of the training split.
 
-    Args and errors as of `generate_clips`.
+    Arguments and errors as for `generate_clips`.
     """
     for split, count in ((config.split, config.clips), ("train", config.training_clips)):
         clips = draw_clips(read_index(features / split), count, split)
@@ -62,7 +62,7 @@ def reconstruct_clips(config: GenerationConfig, system: System, features: Folder
 
 
 def draw_clips(clips: "pd.DataFrame", count: int, split: str) -> "pd.DataFrame":
-    """At most `count` rows, the first by a hash of their ids: the same ones whatever else the table holds.
+    """At most `count` rows, the first by a hash of their ids: the same ones regardless of the table's other rows.
 
     Raises:
         ValueError: The rows come from fewer than two sources.
@@ -74,7 +74,7 @@ def draw_clips(clips: "pd.DataFrame", count: int, split: str) -> "pd.DataFrame":
 
 
 def _fill(system: System, config: GenerationConfig, shards: Folder, clips: "pd.DataFrame", out: Path) -> None:
-    """Make what of the clips is not there yet; the record names a clip once its file is whole."""
+    """Generate the missing clips; the record lists a clip once its file is complete."""
     record = _opened(system, config.seed, out)
     missing = [name for name in clips["clip_id"] if name not in record.compute_s]
     samples = read_clips(shards, clips[clips["clip_id"].isin(missing)])
@@ -90,7 +90,7 @@ def _fill(system: System, config: GenerationConfig, shards: Folder, clips: "pd.D
 def _made(
     system: System, samples: Iterable[Sample], config: GenerationConfig
 ) -> Iterator[tuple[dict[str, np.ndarray], float]]:
-    """Batches of waveforms by clip id, and the seconds of CPU time that each batch took."""
+    """Batches of waveforms by clip id, and each batch's CPU seconds."""
     for batch in _batches(samples, config.batch):
         started = time.process_time()
         waveforms = system.generate_clips(batch, config.seed)
@@ -98,7 +98,7 @@ def _made(
 
 
 def _opened(system: System, seed: int, out: Path) -> Record:
-    """The folder's record, where it is this system's; else a new one in a folder without other files."""
+    """The folder's record if it is this system's; otherwise a new one in a folder without other files."""
     fresh = Record(
         system=system.name,
         revision=system.revision,

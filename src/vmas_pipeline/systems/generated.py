@@ -1,4 +1,4 @@
-"""A system's folder under 05_generated: `<clip_id>.flac`, a record of who made it, and its embeddings if it has any."""
+"""A system's folder under 05_generated: `<clip_id>.flac`, a record of the system, and its embeddings, if any."""
 
 # B, N clips, S samples of a clip, D width of an embedding
 
@@ -17,7 +17,7 @@ EMBEDDINGS = "embeddings.npz"
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Who made a folder's music, and at what cost."""
+    """Which system generated a folder's music, and at what cost."""
 
     system: str
     revision: str
@@ -27,11 +27,11 @@ class Record:
     sample_rate: int
     about: dict[str, Any]
     compute_s: dict[str, float] = field(default_factory=dict)
-    """Seconds of CPU time that each clip took, its share of its batch's; the keys are the folder's clips."""
+    """CPU seconds of each clip, as its share of its batch's; the keys are the folder's clips."""
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
-        """Of a folder.
+        """Read a folder's record.
 
         Raises:
             ValueError: it has none.
@@ -41,18 +41,18 @@ class Record:
         return cls(**json.loads((folder / RECORD).read_text()))
 
     def write(self, folder: Path) -> None:
-        """Into a folder, atomically."""
+        """Write to a folder, atomically."""
         with whole_file(folder / RECORD) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
     def same_maker(self, other: "Record") -> bool:
-        """The two hold what one system makes with one seed by the same code."""
+        """Whether both records are of the same system, seed and code."""
         mine, theirs = ((r.system, r.revision, r.seed, r.code) for r in (self, other))
         return mine == theirs
 
 
 def write_clip(folder: Path, clip_id: str, waveform: np.ndarray, sample_rate: int) -> None:
-    """A waveform float32 [S] in [-1, 1] as 16-bit FLAC, atomically."""
+    """Write a waveform float32 [S] in [-1, 1] as 16-bit FLAC, atomically."""
     write_flac(clip_file(folder, clip_id), waveform[None], sample_rate)
 
 
@@ -64,18 +64,18 @@ def read_clip(folder: Path, clip_id: str) -> np.ndarray:
 
 
 def clip_file(folder: Path, clip_id: str) -> Path:
-    """Where a clip's music lies."""
+    """The file of a clip's music."""
     return folder / f"{clip_id}.flac"
 
 
 def write_embeddings(folder: Path, clip_ids: list[str], video: np.ndarray, music: np.ndarray) -> None:
-    """The vectors [N, D] of N clips, atomically."""
+    """Write the vectors [N, D] of N clips, atomically."""
     with whole_file(folder / EMBEDDINGS) as temporary, temporary.open("wb") as stream:
         np.savez(stream, clip_id=np.array(clip_ids), video=video, music=music)
 
 
 def read_embeddings(folder: Path, clip_ids: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
-    """The vectors of these clips, float32 [N, D] each; None where the system has none."""
+    """The vectors of these clips, float32 [N, D] each; None if the system has none."""
     if not (folder / EMBEDDINGS).is_file():
         return None
     with np.load(folder / EMBEDDINGS) as stored:

@@ -1,4 +1,4 @@
-"""Music that lies in a folder already: another system's, made elsewhere."""
+"""Existing music in a folder, from an external system."""
 
 # B clips, N samples of a clip
 
@@ -17,7 +17,7 @@ ENDINGS = (".flac", ".wav")
 
 
 class RecordedSystem:
-    """A folder of `<clip_id>.flac` or `.wav`; for whole videos, of files with the video's name."""
+    """A folder of `<clip_id>.flac` or `.wav`; for whole videos, of files named after the video."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.folder = folder
@@ -28,10 +28,10 @@ class RecordedSystem:
 
     @classmethod
     def load(cls, source: Path) -> Self:
-        """From the folder; the first file tells the sample rate, others are resampled to it.
+        """Load from the folder; the first file sets the sample rate, others are resampled to it.
 
         Raises:
-            ValueError: it holds no WAV or FLAC file.
+            ValueError: it contains no WAV or FLAC file.
         """
         import soundfile
 
@@ -41,11 +41,11 @@ class RecordedSystem:
         return cls(source, soundfile.info(files[0]).samplerate)
 
     def about(self) -> dict[str, Any]:
-        """Nothing is known but that it was recorded."""
+        """Nothing is known except that it was recorded."""
         return {"recorded": self.folder.name}
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
-        """The recording with the video's name."""
+        """The recording named after the video."""
         waveform = read_audio(self._file(video.stem), sample_rate=self.sample_rate, duration_s=seconds)
         return Music(waveform=waveform, sample_rate=self.sample_rate)
 

@@ -29,11 +29,11 @@ class VMAsSystem:
 
     @classmethod
     def load(cls, source: Path, int8: bool = False) -> Self:
-        """From a model folder; int8 generates on the CPU from weights of 8 bits."""
+        """Load from a model folder; int8 generates on the CPU with 8-bit weights."""
         return cls(Generator.load(source, int8=int8), content_hash(source) + ("-int8" if int8 else ""))
 
     def about(self) -> dict[str, Any]:
-        """Sizes, sampling and training."""
+        """Sizes, sampling and training settings."""
         model, codec = self.generator.model, self.generator.codec
         return {
             "parameters": sum(weights.numel() for weights in model.parameters()),
@@ -44,7 +44,7 @@ class VMAsSystem:
         }
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
-        """Music of a video's length, or for its first seconds alone."""
+        """Music of a video's length, or only for its first `seconds`."""
         return self.generator.generate(video, seed=seed, seconds=seconds)
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
@@ -53,7 +53,7 @@ class VMAsSystem:
         return self.generator.generate_from_frames(frames, [clip_seed(seed, sample.clip_id) for sample in samples])
 
     def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
-        """By the contrastive heads: videos and their true music, both float32 [B, D]."""
+        """Embeddings from the contrastive heads of videos and their true music, both float32 [B, D]."""
         model, generator = self.generator.model, self.generator
         frames = np.stack([sample.frames for sample in samples])
         codes = torch.from_numpy(np.stack([sample.codes for sample in samples])).long().to(generator.device)

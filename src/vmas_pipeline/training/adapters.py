@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, Hu et al. 2021) for fine-tuning on little memory, through peft."""
+"""Low-rank adapters (LoRA, Hu et al. 2021) for fine-tuning with little memory, using peft."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from peft import LoraModel
 
 DECODER_MATRICES = r"music_decoder\.layers\.\d+\.((self|cross)_attention\.(qkv|q|kv|out)|linear[12])"
-"""What is adapted: attention and MLP of every decoder layer."""
+"""Adapted modules: attention and MLP of every decoder layer."""
 
 
 def add_adapters(model: VMAs, config: AdapterConfig) -> "LoraModel":
-    """Freeze a model, in place, and put trainable adapters beside the decoder's matrices; at first they add nothing."""
-    from peft import LoraConfig, LoraModel  # seconds, which other trainings need not spend
+    """Freeze a model in place, and add trainable adapters to the decoder's matrices; initially they contribute zero."""
+    from peft import LoraConfig, LoraModel  # takes seconds, so only imported when used
 
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=DECODER_MATRICES
@@ -26,13 +26,13 @@ def add_adapters(model: VMAs, config: AdapterConfig) -> "LoraModel":
 
 
 def merged(model: VMAs, weights: Mapping[str, Tensor], config: AdapterConfig) -> VMAs:
-    """A model whose matrices have taken in their adapters.
+    """A model with the adapters merged into its matrices.
 
     Args:
-        model: of the right sizes; it is used up.
+        model: of the right sizes; it is modified.
         weights: of the model with adapters, as training names them.
         config: the adapters.
     """
     tuner = add_adapters(model, config)
-    model.load_state_dict(weights, strict=False)  # the code vectors are there already
+    model.load_state_dict(weights, strict=False)  # the code vectors are already set
     return cast(VMAs, tuner.merge_and_unload())

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, kept by number, found again by what they were made from."""
+"""Checkpoints: written atomically, limited in number, found by the settings and data of their run."""
 
 import hashlib
 import json
@@ -33,15 +33,15 @@ BEST = "best.safetensors"
 CONTENTS = "contents.json"
 PROGRESS = "progress.json"
 
-# What may change between a run and its continuation without changing what is learnt.
+# Settings that may change when a run resumes without changing what is learnt.
 _IRRELEVANT = ("resume", "monitoring", "sampling", "divergence", "keep", "engine")
 
 
 def run_key(config: TrainConfig, features: Folder) -> str:
     """The folder name for checkpoints of these settings and this data, 16 hexadecimal digits.
 
-    Only the same settings on the same data continue a run; anything else starts one in another folder. Of the engine,
-    precision and clips a step matter: ranks, ZeRO stage and how a step is cut into micro-batches may change.
+    Only the same settings on the same data resume a run; anything else starts one in another folder. Of the engine,
+    only precision and clips per step matter: ranks, ZeRO stage and the split of a step into micro-batches may change.
     """
     settings = {name: value for name, value in asdict(config).items() if name not in _IRRELEVANT}
     settings |= {"precision": config.engine.precision, "clips_a_step": config.engine.clips_a_step}
@@ -51,13 +51,13 @@ def run_key(config: TrainConfig, features: Folder) -> str:
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint could not be written; the message says why, and where the run goes on when it is started again."""
+    """A checkpoint could not be written; the message says why, and from which step the run will resume."""
 
 
 class Checkpoints:
-    """The checkpoints of one run: a folder each, named by step, written under another name and renamed when whole.
+    """The checkpoints of one run: a folder each, named by step, written under another name and renamed when complete.
 
-    Each lists its files with their sizes and checksums, and is compared with the list before it is read.
+    Each lists its files with their sizes and checksums, and is verified against the list before it is read.
     """
 
     def __init__(self, folder: Path, kept: int):
@@ -67,13 +67,13 @@ class Checkpoints:
         """Write a checkpoint; all ranks take part.
 
         Args:
-            engine: weights and optimiser.
+            engine: has the weights and the optimiser.
             step: optimiser steps done.
             average: rank 0's is written.
-            progress: what else the continuation needs and a reader may want, as JSON; the same on all ranks.
+            progress: other state needed to resume or useful to readers, as JSON; the same on all ranks.
 
         Raises:
-            CheckpointError: the folder cannot be written to, or is full. The checkpoints of before stay.
+            CheckpointError: the folder is not writable, or full. Earlier checkpoints are kept.
         """
         partial = self.folder / f"{self._name(step)}.partial"
         if dist.get_rank() == 0:
@@ -94,7 +94,7 @@ class Checkpoints:
         dist.barrier()
 
     def last_whole(self) -> int | None:
-        """The newest step whose checkpoint is what was written; damaged ones are set aside. All ranks take part."""
+        """The newest step whose checkpoint is intact; damaged ones are set aside. All ranks take part."""
         found: list[int | None] = [None]
         if dist.get_rank() == 0:
             for step in reversed(self.steps()):
@@ -108,11 +108,11 @@ class Checkpoints:
         return found[0]
 
     def load_weights(self, step: int, model: nn.Module) -> None:
-        """Give a model the weights of a whole checkpoint: those that are trained, and from the average the frozen."""
+        """Load a complete checkpoint's weights into a model: the trained ones, and frozen ones from the average."""
         load_weights(model, self.folder / self._name(step) / WEIGHTS, self.folder / self._name(step) / AVERAGE)
 
     def load(self, step: int, engine: "DeepSpeedEngine", average: MovingAverage) -> dict[str, Any]:
-        """Restore optimiser and average from a whole checkpoint; all ranks take part. Returns its progress."""
+        """Restore optimiser and average from a complete checkpoint; all ranks take part. Returns its progress."""
         folder = self.folder / self._name(step)
         load_state(engine, folder)
         if dist.get_rank() == 0:
@@ -122,7 +122,7 @@ class Checkpoints:
 
     @contextmanager
     def _explained(self, step: int, partial: Path) -> Iterator[None]:
-        """Clear away and say what failed, where a file cannot be written."""
+        """If a file cannot be written, clean up and explain what failed."""
         try:
             yield
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -133,7 +133,7 @@ class Checkpoints:
 
     def _failure(self, step: int, error: Exception) -> str:
         goes_on = f"from step {self.steps()[-1]}" if self.steps() else "from the beginning"
-        # torch's writer does not pass on why the system refused
+        # torch's writer does not report the system's reason
         reason = error.strerror if isinstance(error, OSError) else f"{str(error).splitlines()[0]}; is the disk full?"
         return (
             f"the checkpoint of step {step} could not be written to {self.folder} ({reason}): make room, or let it be "
@@ -145,14 +145,14 @@ class Checkpoints:
         return f"step-{step:08d}"
 
     def steps(self) -> list[int]:
-        """Steps that have a whole checkpoint, ascending."""
+        """Steps that have a complete checkpoint, ascending."""
         return sorted(int(path.name[5:]) for path in self.folder.glob("step-????????"))
 
     def begin(self, resume: bool) -> None:
-        """Make way for a run: a finished one's checkpoints go, and so do an unfinished one's unless it is resumed.
+        """Prepare for a run: remove a finished run's checkpoints, and an unfinished one's unless it is resumed.
 
         Raises:
-            ValueError: the folder cannot be made or written to.
+            ValueError: the folder cannot be created or written to.
         """
         if not resume or (self.folder / FINISHED).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -166,14 +166,14 @@ class Checkpoints:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     def finish(self) -> None:
-        """Mark the run as finished, so that the next one starts anew, and let its checkpoints go."""
+        """Mark the run as finished, which makes the next one start from scratch, and remove its checkpoints."""
         (self.folder / FINISHED).touch()
         for step in self.steps():
             shutil.rmtree(self.folder / self._name(step))
 
 
 class BestWeights:
-    """The averaged weights of the best validation so far, in a file beside the checkpoints; rank 0's."""
+    """The averaged weights of the best validation so far, in a file next to the checkpoints; rank 0 only."""
 
     def __init__(self, folder: Path):
         self.file = folder / BEST
@@ -183,7 +183,7 @@ class BestWeights:
                 self.value, self.step = float(file.metadata()["value"]), int(file.metadata()["step"])
 
     def offer(self, value: float, step: int, average: MovingAverage) -> None:
-        """Keep the weights of this step if their figure is lower than that of all before."""
+        """Keep the weights of this step if their value is lower than all previous ones."""
         if value < self.value:
             self.value, self.step = value, step
             partial = self.file.with_suffix(".partial")
@@ -201,7 +201,7 @@ def contents(folder: Path) -> dict[str, list[int]]:
 
 
 def what_is_damaged(folder: Path) -> str | None:
-    """What tells a checkpoint's files from those that were written; None where nothing does."""
+    """How a checkpoint's files differ from those that were written; None if they do not."""
     try:
         written = json.loads((folder / CONTENTS).read_text())
     except (OSError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""Settings of a training run; the section `train` of the parameters fills them."""
+"""Settings of a training run, from the section `train` of the parameters."""
 
 from dataclasses import field, replace
 from pathlib import Path
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 _STRICT = ConfigDict(extra="forbid")
 
 Part = Literal["video_encoder", "music_decoder", "heads"]
-"""Of a model; the heads are those of the contrastive objective."""
+"""Parts of a model; the heads are those of the contrastive objective."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ModelConfig:
-    """Which model is trained, and what it starts from."""
+    """Which model is trained, and its initial weights."""
 
     size: str = "vmas_base"
     """A named size of model.config: vmas_base, vmas_paper, vmas_hiera or vmas_clip."""
     overrides: dict[str, Any] = field(default_factory=dict)
-    """Options that differ from the named size, nested as VMAsConfig is. What clips and codec decide is derived."""
+    """Options that differ from the named size, nested like VMAsConfig. Sizes set by clips and codec are derived."""
     curves: tuple[str, ...] = ()
-    """Of `features.curves.CURVES`: what the model is given beside the frames (not in the paper)."""
+    """Keys of `features.curves.CURVES`: curves that condition the model besides the frames (not in the paper)."""
     init_from: str | None = None
-    """A trained model to go on from, models:/vmas@champion or a model folder: it brings its own sizes (`size` and
-    `overrides` say nothing then), and features must be made with its codec."""
+    """A trained model to start from, models:/vmas@champion or a model folder: its own sizes are used (`size` and
+    `overrides` are ignored), and features must be made with its codec."""
     encoder_weights: Path | None = None
-    """File of pretrained weights for the video encoder; null starts from random ones."""
+    """File of pretrained weights for the video encoder; null starts from random weights."""
     musicgen_weights: Path | None = None
-    """File of pretrained weights for the music decoder; null starts from random ones."""
+    """File of pretrained weights for the music decoder; null starts from random weights."""
 
     def __post_init__(self) -> None:
         if self.init_from and (self.encoder_weights or self.musicgen_weights):
@@ -50,10 +50,10 @@ class ModelConfig:
             )
 
     def build(self) -> VMAsConfig:
-        """The model's config, with the overrides applied, or that of the model to start from.
+        """The model's config with the overrides applied, or the config of the model to start from.
 
         Raises:
-            ValueError: an unknown size or option, or no model to start from; the message names it.
+            ValueError: an unknown size or option, or the model to start from is missing; the message names it.
         """
         if self.init_from:
             return model_config(Path(self.init_from))
@@ -63,7 +63,7 @@ class ModelConfig:
         return with_overrides(sizes, self.overrides, "train.model.overrides")
 
     def fitted(self, clip: ClipSpec, codec: "AudioCodec") -> "ModelConfig":
-        """This model for clips and a codec: sizes that these decide become overrides.
+        """This config for given clips and codec: sizes that they determine become overrides.
 
         Raises:
             ValueError: the model to start from, or an override, has another size; the message names it.
@@ -90,7 +90,7 @@ class ModelConfig:
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Nested mappings joined, changes winning.
+    """Merge nested mappings; changes take precedence.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
     {'a': {'b': 1, 'c': 3}}
@@ -104,7 +104,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class AdapterConfig:
-    """Low-rank adapters beside the decoder's matrices; all else is frozen."""
+    """Low-rank adapters on the decoder's matrices; everything else is frozen."""
 
     rank: int = Field(default=8, ge=1)
     alpha: int = Field(default=16, ge=1)
@@ -114,28 +114,28 @@ class AdapterConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ObjectiveConfig:
-    """What is minimised: L = L_ar + lambda L_con (section 4.4)."""
+    """The training objective: L = L_ar + lambda L_con (section 4.4)."""
 
     beat_weighting: bool = True
-    """Weight the cross-entropy by the beat weights of the features (eq. 4); False weighs all frames alike."""
+    """Weight the cross-entropy by the beat weights of the features (eq. 4); False weights all frames equally."""
     normalise_beat_weights: bool = False
-    """Divide by the batch's mean beat weight, so that the contrastive term's share does not grow as the weights fall;
-    False is eq. 4 as it stands."""
+    """Divide by the batch's mean beat weight, which keeps the contrastive term's share constant as the weights fall;
+    False is eq. 4 as published."""
     contrastive_weight: float = Field(default=0.1, ge=0)
-    """lambda; 0 leaves the contrastive term out."""
+    """lambda; 0 disables the contrastive term."""
     contrastive_shifts: tuple[int, ...] = ()
-    """Steps of the video features by which a clip's own partner is moved to make further negatives (MuVi; not in the
-    paper); none compares means over time, as the paper does."""
+    """Shifts, in video feature steps, of a clip's own partner that make further negatives (MuVi; not in the paper);
+    empty compares means over time, as the paper does."""
     codebook_weights: tuple[float, ...] | None = None
-    """Relative weight of each codebook's cross-entropy; None weighs them alike, as the paper does."""
+    """Relative weight of each codebook's cross-entropy; None weights them equally, as the paper does."""
     condition_dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of clips of which nothing is shown, for classifier-free guidance."""
+    """Fraction of clips shown without any condition, for classifier-free guidance."""
     video_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the others of which the curves alone are shown, so that they are heeded where the looks are strange."""
+    """Fraction of the others shown with curves only, to make the model rely on them for unfamiliar pictures."""
     curve_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the others of which the video alone is shown."""
+    """Fraction of the others shown with the video only."""
     curve_roughness: float = Field(default=0.0, ge=0, le=1)
-    """Noise, blur and bends of the curves, up to this; real videos are rougher than synthetic ones."""
+    """Maximum noise, blur and distortion of the curves; real videos are rougher than synthetic ones."""
 
     def __post_init__(self) -> None:
         if self.video_dropout + self.curve_dropout > 1:
@@ -150,21 +150,21 @@ class OptimiserConfig:
     """AdamW under a cosine schedule (appendix B)."""
 
     name: Literal["adamw", "dadapt_adam", "prodigy"] = "adamw"
-    """dadapt_adam is D-Adaptation, as in the paper; it and prodigy find the learning rate: set 1.0 for them."""
+    """dadapt_adam is D-Adaptation, as in the paper; it and prodigy estimate the learning rate: set it to 1.0."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     """At the schedule's peak."""
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
-    """Of matrices; norms, embeddings, biases and positions have none."""
+    """For matrices only; norms, embeddings, biases and positions are not decayed."""
     max_grad_norm: float = Field(default=1.0, ge=0)
-    """Bound on the gradient's norm; 0 is none."""
+    """Bound on the gradient's norm; 0 disables clipping."""
     warmup_steps: int = Field(default=40, ge=0)
     min_lr_ratio: float = Field(default=0.02, ge=0, le=1)
-    """Where the cosine ends, as a share of its peak."""
+    """Final value of the cosine, as a fraction of its peak."""
 
     lr_multipliers: dict[Part, float] = field(default_factory=dict)
-    """Learning rate of a part of the model, as a multiple of `learning_rate`: 0 freezes it, 0.1 suits a pretrained one;
-    1 where nothing is said."""
+    """Learning rate of a part of the model, as a multiple of `learning_rate`: 0 freezes it, 0.1 suits a pretrained
+    part; 1 by default."""
 
     def __post_init__(self) -> None:
         for part, rate in self.lr_multipliers.items():
@@ -178,18 +178,18 @@ class OptimiserConfig:
 
     @property
     def adaptive(self) -> bool:
-        """It finds the learning rate itself, from sums over all weights."""
+        """Whether it estimates the learning rate itself, from sums over all weights."""
         return self.name != "adamw"
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class EngineConfig:
-    """How the work is laid out; the DeepSpeed configuration is derived from it."""
+    """How the work is distributed; the DeepSpeed configuration is derived from it."""
 
     processes: int = Field(default=1, ge=1)
     """Ranks on each machine."""
     nodes: int = Field(default=1, ge=1)
-    """Machines. With more than one, a scheduler starts the ranks: `kedro run --pipelines=train_plan` says how."""
+    """Machines. With more than one, a scheduler starts the ranks: `kedro run --pipelines=train_plan` prints how."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of each rank."""
     zero_stage: Literal[0, 1, 2, 3] = 1
@@ -197,23 +197,23 @@ class EngineConfig:
     offload: bool = False
     """Keep the optimiser's states in the CPU's memory (stages 1 to 3)."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of forward and backward; the optimiser steps float32 weights in either. bf16 needs stage 1 or more."""
+    """Of forward and backward; the optimiser always steps float32 weights. bf16 needs stage 1 or higher."""
     activation_checkpointing: Literal["none", "encoder", "all"] = "none"
-    """Activations that are computed again for the backward pass rather than kept: of the encoder's blocks within single
+    """Activations to recompute in the backward pass instead of keeping them: of the encoder's blocks within single
     frames (Hiera's first two stages; most of its memory), or of these and every decoder layer."""
     compile: bool = False
-    """Let torch.compile compile the model: minutes at the start, for faster steps on a GPU."""
+    """Compile the model with torch.compile: minutes at the start, for faster steps on a GPU."""
     micro_batch: int = Field(default=8, ge=1)
-    """Clips a rank takes at once."""
+    """Clips that a rank processes at once."""
     accumulation: int = Field(default=1, ge=1)
-    """Micro-batches that make one optimiser step."""
+    """Micro-batches per optimiser step."""
     workers: int = Field(default=0, ge=0)
-    """Processes of each rank that read and decode clips ahead of it; 0 reads them when they are needed."""
+    """Processes per rank that prefetch and decode clips; 0 reads them on demand."""
     memory_gb: float | None = Field(default=None, gt=0)
-    """Of a rank's device: a training that would need more is refused before it starts; null takes the GPU's."""
+    """Memory of a rank's device: a training run that would need more is refused up front; null uses the GPU's."""
     timeout_s: float = Field(default=1800.0, gt=0)
-    """How long ranks wait for one that has not come to the next step; then the run ends and names it. Longer than
-    validation and samples take, which rank 0 makes alone."""
+    """How long ranks wait for one that has not reached the next step, before the run ends and names it. Must exceed
+    the time for validation and samples, which run on rank 0 only."""
 
     def __post_init__(self) -> None:
         for name, asked in (("offload", self.offload), ("precision bf16", self.precision == "bf16")):
@@ -222,22 +222,22 @@ class EngineConfig:
 
     @property
     def ranks(self) -> int:
-        """On all machines."""
+        """Ranks on all machines."""
         return self.processes * self.nodes
 
     @property
     def clips_a_step(self) -> int:
-        """Of an optimiser step, on all ranks together."""
+        """Clips per optimiser step, over all ranks."""
         return self.micro_batch * self.accumulation * self.ranks
 
     @property
     def sharded(self) -> bool:
-        """The model's parameters are not the float32 weights that the optimiser steps."""
+        """Whether the model's parameters differ from the float32 weights that the optimiser steps."""
         return self.zero_stage == 3 or self.precision == "bf16"
 
     def deepspeed(self, max_grad_norm: float) -> dict[str, Any]:
         """DeepSpeed's own configuration."""
-        # One group of all weights under stage 3 too: D-Adaptation takes its sums in one step.
+        # One group of all weights under stage 3 too: D-Adaptation computes its sums in one step.
         zero: dict[str, Any] = {"stage": self.zero_stage, "sub_group_size": 10**13}
         if self.offload:
             zero["offload_optimizer"] = {"device": "cpu", "pin_memory": False}
@@ -247,7 +247,7 @@ class EngineConfig:
             "gradient_clipping": max_grad_norm,
             "zero_optimization": zero,
             "zero_allow_untested_optimizer": True,
-            "zero_force_ds_cpu_optimizer": False,  # torch's own AdamW, also where its states are offloaded
+            "zero_force_ds_cpu_optimizer": False,  # torch's own AdamW, even with offloaded states
             "bf16": {"enabled": self.precision == "bf16"},
             "steps_per_print": 10**9,  # the loop reports
         }
@@ -261,27 +261,27 @@ class EngineConfig:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class DivergenceConfig:
-    """What is done about a micro-batch whose loss is non-finite, or a spike, on the mean of all ranks."""
+    """How to handle a micro-batch whose loss, averaged over all ranks, is non-finite or a spike."""
 
     policy: Literal["stop", "skip"] = "stop"
-    """End the run, or leave the micro-batch out on all ranks and take the next."""
+    """End the run, or skip the micro-batch on all ranks and take the next."""
     spike: float = Field(default=0.0, ge=0)
-    """Times the median of the last 100 losses that make a spike; 0 minds none."""
+    """A spike is a loss above this multiple of the median of the last 100; 0 disables the check."""
     most_in_a_row: int = Field(default=10, ge=1)
-    """More than these left out one after the other end the run in any case."""
+    """More than this many consecutive skips end the run in any case."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class MonitoringConfig:
-    """What is logged, validated and kept during training, and how often; all in optimiser steps."""
+    """What is logged, validated and kept during training, and how often, in optimiser steps."""
 
     log_every: int = Field(default=10, ge=1)
     validate_every: int = Field(default=100, ge=1)
     validation_clips: int = Field(default=64, ge=2)
     best_by: Literal["beat_frames", "codebook_0"] = "beat_frames"
-    """Validation metric, in nats, by which the best weights are known."""
+    """Validation metric, in nats, that selects the best weights."""
     patience: int | None = Field(default=None, ge=1)
-    """Validations without a better one after which the run ends; null trains all steps."""
+    """Validations without improvement after which the run ends; null trains all steps."""
     sample_every: int = Field(default=200, ge=1)
     sample_clips: int = Field(default=2, ge=0)
     checkpoint_every: int = Field(default=100, ge=1)
@@ -294,25 +294,25 @@ class TrainConfig:
 
     model: ModelConfig = ModelConfig()
     adapters: AdapterConfig | None = None
-    """Train low-rank adapters alone (LoRA); null trains the weights themselves."""
+    """Train only low-rank adapters (LoRA); null trains the weights themselves."""
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     engine: EngineConfig = EngineConfig()
     divergence: DivergenceConfig = DivergenceConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     sampling: SamplingConfig = SamplingConfig()
-    """How the trained model draws tokens unless told otherwise."""
+    """The trained model's default sampling settings."""
     steps: int = Field(ge=1)
     """Optimiser steps."""
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
-    """Of the moving average of the weights, which is what generates."""
+    """Decay of the weights' moving average, which is used for generation."""
     ema_every: int = Field(default=1, ge=1)
-    """Optimiser steps from one update of the average to the next."""
+    """Optimiser steps between updates of the average."""
     keep: Literal["last", "best"] = "last"
-    """Which averaged weights become the model: those of the last step, or those of the best validation."""
+    """Which averaged weights become the model: those of the last step or of the best validation."""
     seed: int = Field(default=0, ge=0)
     resume: bool = True
-    """Go on with an unfinished run of the same settings and data."""
+    """Resume an unfinished run with the same settings and data."""
 
     def __post_init__(self) -> None:
         if self.objective.contrastive_weight and self.engine.micro_batch * self.engine.ranks < 2:

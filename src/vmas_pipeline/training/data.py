@@ -1,4 +1,4 @@
-"""Batches from WebDataset shards, in an order that seed and position alone decide (docs/decisions/0006)."""
+"""Batches from WebDataset shards, in an order determined only by seed and position (docs/decisions/0006)."""
 
 # B batch, F video frames, K codebooks, T token frames
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class Batch:
-    """Clips as the model takes them."""
+    """Clips in the model's input format."""
 
     conditions: Conditions
     codes: Tensor  # int64 [B, K, T]
     beat_weights: Tensor  # float32 [B, T]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        """Each tensor changed."""
+        """A copy with `change` applied to each tensor."""
         return Batch(self.conditions.map(change), change(self.codes), change(self.beat_weights))
 
     def to(self, device: torch.device) -> "Batch":
         return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
-        """What DataLoader calls."""
+        """Called by DataLoader."""
         return self.map(Tensor.pin_memory)
 
 
@@ -57,7 +57,7 @@ def collate(samples: Sequence[Sample], sizes: VMAsConfig) -> Batch:
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Stacks clips of the training split, some of them with less than all conditions, as their positions decide."""
+    """Stacks training clips, hiding some conditions of some of them, depending on their positions."""
 
     sizes: VMAsConfig
     objective: ObjectiveConfig
@@ -90,14 +90,14 @@ class TrainingBatch:
 
 
 class ShuffledClips(Dataset):
-    """The endless sequence of training clips: seed and position alone decide what stands where.
+    """The endless sequence of training clips: seed and position alone determine each entry.
 
-    Each epoch holds every clip once, in an order of its own. A clip is read by its place in its shard, so that any
-    position costs the same, and a run goes on at any of them, on any number of ranks.
+    Each epoch contains every clip once, in its own order. A clip is read by its offset in its shard: any position costs
+    the same, and a run can resume at any of them, on any number of ranks.
 
     Args:
-        folder: the features: train/index.parquet and the shards beside it, here or at any address that fsspec reads.
-        seed: decides the order.
+        folder: the features: train/index.parquet and the shards next to it, local or at any URL that fsspec reads.
+        seed: determines the order.
 
     Raises:
         ValueError: no index, an empty one, or one of an earlier version.
@@ -107,14 +107,14 @@ class ShuffledClips(Dataset):
         self.folder = folder / "train"
         self.seed = seed
         index = read_index(self.folder)
-        # tens of millions of clips: no Python object a clip, and each rank has these
+        # tens of millions of clips: no Python object per clip, because each rank has a copy
         self.names, shard = np.unique(index["shard"], return_inverse=True)
         self.shard = shard.astype(np.int32)
         self.clips = index["clip_id"].str.encode("utf-8").to_numpy("S")
         self.spans = index[["offset", "length"]].to_numpy(np.int64)
 
     def __getitem__(self, position: int) -> tuple[Sample, int]:
-        """The clip at a position, and the position."""
+        """The clip at a position, and the position itself."""
         epoch, place = divmod(position, len(self.clips))
         return self.read(int(self._order(epoch)[place])), position
 
@@ -130,13 +130,13 @@ class ShuffledClips(Dataset):
 
 @dataclass(frozen=True)
 class Positions:
-    """Positions of one rank's batches, without end: each batch of all ranks together is the next part of the sequence.
+    """Endless positions of one rank's batches: each batch of all ranks together is the next part of the sequence.
 
-    It depends on the product of batch and ranks alone which clips are taken together.
+    Which clips are batched together depends only on the product of batch size and ranks.
     """
 
     start: int
-    """Of the first batch of all ranks together."""
+    """Position of the first batch of all ranks together."""
     batch: int
     rank: int
     ranks: int
@@ -149,13 +149,13 @@ class Positions:
 def training_batches(
     clips: ShuffledClips, positions: Positions, stack: TrainingBatch, workers: int = 0
 ) -> Iterator[Batch]:
-    """Batches of one rank, without end.
+    """Endless batches of one rank.
 
     Args:
-        clips: what stands where.
-        positions: which of them.
-        stack: makes a batch of them.
-        workers: processes that read ahead; 0 reads when a batch is asked for. The order is the same.
+        clips: the sequence of clips.
+        positions: positions in it.
+        stack: builds a batch from them.
+        workers: prefetching processes; 0 reads on demand. The order is the same.
     """
     return iter(
         DataLoader(
@@ -170,17 +170,17 @@ def training_batches(
 
 
 def held_out_batches(folder: Folder, split: str, clips: int, batch: int, sizes: VMAsConfig) -> list[Batch]:
-    """Clips of a split, in batches of two clips or more; none where the split has fewer than two.
+    """Clips of a split, in batches of two clips or more; none if the split has fewer than two.
 
-    They are drawn spread over the sources, by hash, and the same every time. In a batch, neighbours are of different
-    sources (the last and the first too) wherever no source has more than half of it: `Context.shuffled` pairs them.
+    They are spread over the sources, chosen by hash, and always the same. In a batch, neighbours are from different
+    sources (also the last and the first) unless one source has more than half of it: `Context.shuffled` pairs them.
 
     Args:
         folder: the features.
         split: validation or test.
-        clips: clips at most.
-        batch: clips in a batch.
-        sizes: of the model that takes them.
+        clips: maximum number of clips.
+        batch: clips per batch.
+        sizes: of the model that the clips are for.
     """
     chosen = spread(read_index(folder / split)).head(clips)
     parts = [apart(chosen.iloc[i : i + batch]) for i in range(0, len(chosen), batch)]
@@ -188,14 +188,14 @@ def held_out_batches(folder: Folder, split: str, clips: int, batch: int, sizes: 
 
 
 def spread(index: "pd.DataFrame") -> "pd.DataFrame":
-    """Rows in an order that takes one clip of every source before a second of any; hashes decide among them."""
+    """Rows in an order that takes one clip of every source before a second of any; ties are ordered by hash."""
     drawn = index.assign(by_source=index["source_id"].map(_hash), by_clip=index["clip_id"].map(_hash))
     drawn = drawn.sort_values(["by_source", "by_clip"])
     return drawn.assign(turn=drawn.groupby("source_id").cumcount()).sort_values(["turn", "by_source"])
 
 
 def apart(part: "pd.DataFrame") -> "pd.DataFrame":
-    """Rows in an order in which neighbours, in a ring, have different sources where it can be.
+    """Rows in a circular order in which neighbours have different sources if possible.
 
     Sorted by source, the largest first, they fill every other place, then the places between: a a a b c -> a b a c a.
     """

@@ -1,4 +1,4 @@
-"""What happens where a loss is non-finite, or far above those of before."""
+"""Handles losses that are non-finite, or far above the previous ones."""
 
 import math
 import statistics
@@ -11,18 +11,18 @@ from tqdm import tqdm
 from vmas_pipeline.training.config import DivergenceConfig
 
 REMEMBERED = 100
-"""Losses whose median a spike is measured by; half of them must be there before one is."""
+"""Losses in the median that defines a spike; spikes are detected once half of them are available."""
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss is lost; the message says since when, and what to try."""
+    """Training has diverged; the message says since when, and what to try."""
 
 
 class LossGuard:
-    """Decides for all ranks alike whether a micro-batch is stepped on.
+    """Decides, identically on all ranks, whether a micro-batch is used.
 
     Args:
-        config: what counts as divergence, and what follows.
+        config: what counts as divergence, and how to react.
     """
 
     def __init__(self, config: DivergenceConfig):
@@ -31,10 +31,10 @@ class LossGuard:
         self.left_out = self.in_a_row = 0
 
     def accepts(self, total: Tensor, step: int) -> bool:
-        """Whether a micro-batch's loss is sound on every rank; all ranks take part.
+        """Whether a micro-batch's loss is acceptable on every rank; all ranks take part.
 
         Raises:
-            TrainingDiverged: it is not, and the policy is to stop, or too many in a row were left out.
+            TrainingDiverged: it is not, and the policy is to stop, or too many in a row were skipped.
         """
         mean = total.detach().float().clone()
         dist.all_reduce(mean)

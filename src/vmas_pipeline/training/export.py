@@ -1,4 +1,4 @@
-"""What leaves a run: models of averaged weights, the music that they make on the way, and the model folder."""
+"""Outputs of a run: models with averaged weights, sample music during training, and the model folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Exporter:
-    """Makes models of averaged weights.
+    """Builds models with averaged weights.
 
     Args:
-        config: the training.
+        config: the training settings.
         sizes: of the model.
-        clip, codec: what the model goes with.
+        clip, codec: those the model is trained for.
         device: where it runs.
     """
 
@@ -38,17 +38,17 @@ class Exporter:
         self.averaged: VMAs | None = None
 
     def model(self, weights: Mapping[str, Tensor]) -> VMAs:
-        """A model of its own with the averaged weights given, for evaluation; the next call changes it."""
+        """A separate model with the given averaged weights, for evaluation; the next call changes it."""
         adapters = self.config.adapters
         if self.averaged is None or adapters:
             self.averaged = VMAs(self.sizes, self.codec.code_vectors).to(self.device).eval()
         if adapters:
             return merged(self.averaged, weights, adapters).eval()
-        self.averaged.load_state_dict(weights, strict=False)  # the code vectors are there already
+        self.averaged.load_state_dict(weights, strict=False)  # the code vectors are already set
         return self.averaged
 
     def log_samples(self, model: VMAs, frames: Tensor, logger: RunLogger, step: int) -> None:
-        """Log the music that a model makes for clips, frames uint8 [B, F, H, W, 3], and its spectrograms."""
+        """Log the music that a model generates for clips, frames uint8 [B, F, H, W, 3], and its spectrograms."""
         seeds = range(self.config.seed, self.config.seed + len(frames))
         waveforms = self._generator(model, {}).generate_from_frames(frames.cpu().numpy(), seeds)
         for index, waveform in enumerate(waveforms):

@@ -1,4 +1,4 @@
-"""Starts the processes of a training on this machine, and makes sure that none outlives it."""
+"""Starts the processes of a training run on this machine, and ensures that none outlives it."""
 
 import ctypes
 import json
@@ -18,17 +18,17 @@ GRACE_S = 10
 
 
 class TrainingFailed(RuntimeError):
-    """A rank ended with an error; the message holds what it said."""
+    """A rank ended with an error; the message contains it."""
 
 
 def launch(job: Path, engine: EngineConfig) -> None:
     """Run `training.loop` on a job under torchrun, and wait for it.
 
-    The processes form a session of their own, which ends with this process, however it ends: on a signal it is asked to
-    stop, then killed; and where this process is killed outright, the kernel signals torchrun, which stops its workers.
+    The processes run in their own session, which always ends with this process: on a signal it is asked to stop, then
+    killed; if this process is killed outright, the kernel signals torchrun, which stops its workers.
 
     Args:
-        job: the file that `Job.write` wrote.
+        job: a file written by `Job.write`.
         engine: number of processes and threads.
 
     Raises:
@@ -56,17 +56,17 @@ def launch(job: Path, engine: EngineConfig) -> None:
 
 
 def die_with_parent(by: int = signal.SIGTERM) -> None:
-    """Let the kernel signal this process when the one that started it ends, however that ends."""
+    """Have the kernel signal this process when its parent ends, for whatever reason."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
 
 
 @contextmanager
 def _stopped_with_us(process: subprocess.Popen) -> Iterator[None]:
-    """Stop the process's whole session when the block is left by an exception, a signal's included."""
+    """Stop the process's whole session when an exception leaves the block, including one raised by a signal."""
     try:
         yield
     except BaseException:
-        process.terminate()  # torchrun passes it on to its workers
+        process.terminate()  # torchrun forwards it to its workers
         try:
             process.wait(GRACE_S)
         except subprocess.TimeoutExpired:

@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 
 @validated(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Job:
-    """What a process of the run has to know; written as JSON by the launcher."""
+    """Everything that a process of the run needs; written as JSON by the launcher."""
 
     train: TrainConfig
     clip: ClipSpec
     features: str
-    """Folder or address of the shards, as the features stage writes them."""
+    """Folder or URL of the shards written by the features stage."""
     codec: Path
     """Folder of the audio codec."""
     model: Path
@@ -62,13 +62,13 @@ class Job:
     checkpoints: Path
     """Folder of this run's checkpoints."""
     result: Path
-    """Where the metrics of the finished run go, as JSON."""
+    """Where the metrics of the finished run are written, as JSON."""
     run_id: str | None = None
-    """The MLflow run to write to; None writes to none."""
+    """The MLflow run to write to; None disables logging."""
     tracking_uri: str | None = None
-    """Where that run is kept; None for the store of the process's environment."""
+    """Tracking store of that run; None for the store in the process's environment."""
     revision: dict[str, str] = field(default_factory=dict)
-    """Of the code, the data and the libraries (`tracking.provenance`)."""
+    """Revisions of the code, the data and the libraries (`tracking.provenance`)."""
 
     def write(self, path: Path) -> None:
         path.write_bytes(TypeAdapter(Job).dump_json(self, indent=2))
@@ -80,7 +80,7 @@ class Job:
 
 @dataclass
 class Run:
-    """The parts of a running training."""
+    """The parts of an ongoing training run."""
 
     job: Job
     engine: "DeepSpeedEngine"
@@ -93,18 +93,18 @@ class Run:
     monitor: Monitor
     device: torch.device
     previous_run: str | None = None
-    """The MLflow run that wrote the checkpoint from which this one goes on."""
+    """The MLflow run that wrote the checkpoint from which this one resumes."""
     taken: int = 0
-    """Clips that all ranks together have taken from the data."""
+    """Clips taken from the data so far, by all ranks together."""
 
     @property
     def progress(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside weights, optimiser and average."""
+        """What a checkpoint stores besides weights, optimiser and average."""
         return {"taken": self.taken, "guard": self.guard.state(), **_provenance(self.job)}
 
 
 def train_rank(job: Job) -> None:
-    """Train, in this process among the run's, until all steps are done; then rank 0 writes model and result."""
+    """Train in this process, one of the run's, until all steps are done; then rank 0 writes model and result."""
     device = _device()
     torch.set_num_threads(job.train.engine.threads)
     join_ranks(device, job.train.engine.timeout_s)
@@ -123,17 +123,17 @@ def train_rank(job: Job) -> None:
 
 
 def join_ranks(device: torch.device, patience_s: float) -> None:
-    """Meet the other ranks, over gloo on CPUs, and wait for one another so long at most."""
+    """Join the process group (gloo on CPUs), with a limit on how long ranks wait for one another."""
     import deepspeed
 
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
-    # DeepSpeed would compile an all-reduce over shared memory, which takes a compiler and a minute: gloo serves.
+    # DeepSpeed would compile an all-reduce over shared memory, which needs a compiler and a minute: gloo suffices.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience_s))
 
 
 def _train(run: Run, barrier: RankBarrier) -> None:
-    """All steps that are left."""
+    """Run all remaining steps."""
     job, batches = run.job, _batches(run)
     for step in range(run.done + 1, job.train.steps + 1):
         with barrier.step(step):
@@ -148,7 +148,7 @@ def _train(run: Run, barrier: RankBarrier) -> None:
 
 
 def _prepare(job: Job, device: torch.device) -> Run:
-    """Build the run's parts, from the start or as the last whole checkpoint has them."""
+    """Build the run's parts, from scratch or from the last complete checkpoint."""
     config, rank = job.train, torch.distributed.get_rank()
     codec = load_codec(job.codec)
     torch.manual_seed(config.seed)
@@ -192,7 +192,7 @@ def _monitor(job: Job, sizes: VMAsConfig, codec: AudioCodec, rank: int, device: 
 
 
 def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
-    """DeepSpeed's engine, its schedule after so many steps."""
+    """DeepSpeed's engine, with its schedule advanced by `done` steps."""
     import deepspeed
 
     sharded = config.engine.ranks > 1 and config.engine.zero_stage > 0
@@ -214,7 +214,7 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
 
 
 def _batches(run: Run) -> Iterator[Batch]:
-    """This rank's batches from where the run is."""
+    """This rank's batches from the run's current position."""
     config, engine = run.job.train, run.job.train.engine
     stack = TrainingBatch(config.model.build(), config.objective, config.seed)
     positions = Positions(run.taken, engine.micro_batch, torch.distributed.get_rank(), engine.ranks)
@@ -222,7 +222,7 @@ def _batches(run: Run) -> Iterator[Batch]:
 
 
 def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Losses, StepTimer]:
-    """All micro-batches of one optimiser step; returns the last one's losses and the seconds that it took."""
+    """Run all micro-batches of one optimiser step; returns the last one's losses and the step's timer."""
     config, stepped, timer = run.job.train, 0, StepTimer(run.device)
     torch.manual_seed(_seed(config.seed, step, torch.distributed.get_rank()))
     run.engine.train()
@@ -242,7 +242,7 @@ def _optimiser_step(run: Run, batches: Iterator[Batch], step: int) -> tuple[Loss
 
 
 def _seed(*numbers: int) -> int:
-    """Of what a rank draws in a step (stochastic depth): no state of it has to be kept."""
+    """Seed of a rank's random draws in a step (stochastic depth): no generator state has to be saved."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
@@ -255,7 +255,7 @@ def _device() -> torch.device:
 
 
 def _provenance(job: Job) -> dict[str, Any]:
-    """What the model folder says of its training."""
+    """Training provenance stored in the model folder."""
     return {
         "run_id": job.run_id,
         "revision": job.revision,
@@ -265,7 +265,7 @@ def _provenance(job: Job) -> dict[str, Any]:
 
 @record
 def main() -> None:
-    die_with_parent(signal.SIGKILL)  # a launcher that is killed outright cannot end its ranks
+    die_with_parent(signal.SIGKILL)  # a launcher killed outright cannot stop its ranks
     train_rank(Job.read(Path(sys.argv[1])))
 
 

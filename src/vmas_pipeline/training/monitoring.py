@@ -1,4 +1,4 @@
-"""What a person sees of a run, and what it leaves: the log, validation and export, each at its time."""
+"""A run's log, validation and export, each at its scheduled steps."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Monitor:
-    """Says when the parts have their turn; on all ranks but 0 they are silent."""
+    """Schedules the parts; on all ranks except 0 they are silent."""
 
     config: TrainConfig
     log: RunLog
@@ -32,7 +32,7 @@ class Monitor:
 
     @contextmanager
     def open(self, done: int, previous_run: str | None) -> Iterator[None]:
-        """As `RunLog.open`."""
+        """See `RunLog.open`."""
         self.step = done
         with self.log.open(done, previous_run):
             yield
@@ -40,7 +40,7 @@ class Monitor:
     def after_step(
         self, step: int, losses: Losses, timer: StepTimer, engine: "DeepSpeedEngine", average: MovingAverage
     ) -> None:
-        """Take in a step, and log, validate or sample where one of them is due; all ranks take part."""
+        """Record a step, and log, validate or sample if due; all ranks take part."""
         self.step = step
         monitoring, last = self.config.monitoring, step == self.config.steps
         due = step % monitoring.log_every == 0 or last
@@ -56,7 +56,7 @@ class Monitor:
             self._sample(step, average)
 
     def finish(self, average: MovingAverage, folder: Path, result: Path, provenance: dict[str, Any]) -> None:
-        """Write the model folder, with the averaged weights, and the last validation's metrics."""
+        """Write the model folder with the averaged weights, and the last validation's metrics."""
         if self.log.rank != 0:
             return
         if not self.validation.metrics:  # all steps were done before this process began

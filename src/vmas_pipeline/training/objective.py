@@ -1,4 +1,4 @@
-"""The training objective: losses of a batch, and the metrics by which a run is monitored."""
+"""The training objective: losses of a batch, and the metrics that monitor a run."""
 
 # B batch, K codebooks, T token frames, V codes of a codebook
 
@@ -18,16 +18,16 @@ from vmas_pipeline.training.data import Batch
 
 @dataclass
 class Losses:
-    """The losses of one batch, scalars but for the codebooks."""
+    """The losses of one batch, scalars except for the codebooks."""
 
     total: Tensor
     autoregressive: Tensor  # L_ar, eq. 4
     contrastive: Tensor  # L_con, eq. 2
     codebooks: Tensor  # [K], plain cross-entropy of each codebook, nats
-    beat_frames: Tensor  # of the first codebook on the frames of full weight alone
+    beat_frames: Tensor  # of the first codebook, on frames of full weight only
 
     def metrics(self) -> dict[str, float]:
-        """Names and numbers."""
+        """Names and values."""
         values = {name: value.detach() for name, value in vars(self).items()}
         codebooks = values.pop("codebooks")
         named = {**values, **{f"codebook_{k}": loss for k, loss in enumerate(codebooks)}}
@@ -38,8 +38,8 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
     """L = L_ar + lambda L_con, negatives gathered over the ranks.
 
     Args:
-        output: of `VMAs.forward`.
-        batch: what it was computed from.
+        output: from `VMAs.forward`.
+        batch: its input.
         config: the terms and their weights.
     """
     weights = batch.beat_weights if config.beat_weighting else torch.ones_like(batch.beat_weights)
@@ -57,7 +57,7 @@ def batch_losses(output: VMAsOutput, batch: Batch, config: ObjectiveConfig) -> L
 
 
 def _contrast(output: VMAsOutput, shifts: Sequence[int]) -> Tensor:
-    """Eq. 2 on means over time; with shifts, step by step at the times of the video features."""
+    """Eq. 2 on means over time; with shifts, stepwise at the times of the video features."""
     if not shifts:
         return contrastive_loss(gather(output.video), gather(output.music), output.temperature)
     steps = output.video_steps.shape[1]
@@ -66,13 +66,13 @@ def _contrast(output: VMAsOutput, shifts: Sequence[int]) -> Tensor:
 
 
 def monitored_losses(losses: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Plain cross-entropy of each codebook, and of the first on the frames of full beat weight.
+    """Plain cross-entropy of each codebook, and of the first one on the frames of full beat weight.
 
     The mean over all codebooks hides whether the video is used: the residual codebooks are mostly noise.
 
     Args:
         losses: of every code, [B, K, T].
-        batch: where the beats are.
+        batch: has the beat weights.
 
     Returns:
         [K], and a scalar.
@@ -88,11 +88,11 @@ def validation_metrics(model: VMAs, batches: list[Batch]) -> dict[str, float]:
 
     Args:
         model: in evaluation mode.
-        batches: of two clips or more each.
+        batches: of at least two clips each.
 
     Returns:
         Nats: codebook_0, codebook_1, ..., beat_frames; codebook_0 and beat_frames with shuffled videos; gap and
-        beat_gap, which are shuffled - own of the two: zero for a model that does not look.
+        beat_gap, which are shuffled - own of the two: zero for a model that ignores the video.
     """
     own: list[Tensor] = []
     shuffled: list[Tensor] = []

@@ -14,8 +14,8 @@ from vmas_pipeline.training.state import Weights, trained
 
 
 def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
-    """The trained parameters by part and decay: matrices with weight decay; norms, biases, embeddings, positions and
-    scalars without. Each group has its part's learning rate."""
+    """The trainable parameters grouped by part and decay: matrices with weight decay; norms, biases, embeddings,
+    positions and scalars without. Each group has its part's learning rate."""
     undecayed = {
         id(parameter)
         for module in model.modules()
@@ -34,7 +34,7 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
 
 
 def make_ready(model: VMAs, config: TrainConfig) -> None:
-    """Give a model what its training asks for, in place: adapters, frozen parts, blocks that are computed again."""
+    """Set a model up for training, in place: adapters, frozen parts, activation checkpointing."""
     checkpoint_activations(model, config.engine.activation_checkpointing)
     if config.adapters:
         add_adapters(model, config.adapters)
@@ -49,7 +49,7 @@ def freeze(model: nn.Module, config: OptimiserConfig) -> None:
 
 
 def checkpoint_activations(model: VMAs, parts: Literal["none", "encoder", "all"]) -> None:
-    """Say whose blocks keep only their inputs for the backward pass."""
+    """Choose which blocks keep only their inputs for the backward pass."""
     model.video_encoder.activation_checkpointing = parts != "none"
     model.music_decoder.activation_checkpointing = parts == "all"
 
@@ -63,14 +63,14 @@ def part_of(name: str) -> Part:
 def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = False) -> torch.optim.Optimizer:
     """The optimiser that the config names.
 
-    D-Adaptation and Prodigy estimate one rate from sums over all weights. Where ZeRO shards the states, each rank holds
-    a part, and DeepSpeed steps one parameter group after the other: then the sums are taken over the ranks, and all
-    weights are one group, so that norms and embeddings decay too.
+    D-Adaptation and Prodigy estimate one rate from sums over all weights. When ZeRO shards the states, each rank has
+    only a part, and DeepSpeed steps one parameter group after the other. The sums are then reduced over the ranks, and
+    all weights form one group, so norms and embeddings are decayed too.
 
     Args:
-        model: those of its parameters that are not frozen are stepped.
+        model: its parameters that are not frozen are optimised.
         config: which optimiser, and its settings.
-        sharded: the states lie on several ranks.
+        sharded: whether the states are sharded over several ranks.
     """
     groups = parameter_groups(model, config)
     if config.adaptive and sharded:
@@ -92,7 +92,7 @@ def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> floa
     Args:
         step: optimiser steps done, from 0.
         steps: optimiser steps of the whole run.
-        config: warm-up and end.
+        config: warm-up and final ratio.
     """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
@@ -101,12 +101,12 @@ def learning_rate_factor(step: int, steps: int, config: OptimiserConfig) -> floa
 
 
 class MovingAverage:
-    """Exponential moving average of the weights, in float32; its decay rises to the full one over the first updates.
+    """Exponential moving average of the weights, in float32; its decay rises to the full value over the first updates.
 
     Args:
-        weights: names and values at the start; taken as they are.
-        decay: share of the old average that an update keeps, in the end.
-        kept: False reads the weights and keeps nothing, as the ranks do that only help to gather them.
+        weights: initial names and values, used as they are.
+        decay: final fraction of the old average that an update keeps.
+        kept: False reads the weights and keeps nothing, for ranks that only take part in gathering them.
     """
 
     def __init__(self, weights: Weights, decay: float, kept: bool = True):
@@ -119,7 +119,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, weights: Weights) -> None:
-        """Take in the weights after a step."""
+        """Update with the weights after a step."""
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, weight in weights:
@@ -127,7 +127,7 @@ class MovingAverage:
                 self.average[name].lerp_(weight.detach().float(), share)
 
     def load(self, average: Mapping[str, Tensor], updates: int) -> None:
-        """Go on from an earlier average."""
+        """Resume from an earlier average."""
         self.updates = updates
         for name, value in average.items():
             self.average[name].copy_(value)

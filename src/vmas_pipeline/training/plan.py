@@ -1,4 +1,4 @@
-"""What a training would take, reckoned before it starts: the model is built on the meta device, nothing is read."""
+"""Estimates the cost of a training run before it starts: the model is built on the meta device, no data is read."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ from vmas_pipeline.training.optimisation import make_ready
 from vmas_pipeline.training.state import trained
 
 STATES = {"adamw": 2, "dadapt_adam": 3, "prodigy": 4}
-"""Float32 numbers a weight that the optimiser keeps beside the weight itself."""
+"""Float32 values per weight that the optimiser keeps in addition to the weight itself."""
 GIGA = 1e9
 H100_FLOP_A_SECOND = 0.4 * 989e12
-"""Of one GPU: 40 % of what is printed for dense bf16."""
+"""Of one GPU: 40 % of its nominal dense bf16 rate."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class Plan:
     """Sizes and costs of a training run."""
 
     parameters: dict[str, int]
-    """Of the video encoder, the music decoder and the heads."""
+    """Number for the video encoder, the music decoder and the heads."""
     memory: dict[int, float]
-    """Bytes a rank of weights, gradients and optimiser states under each ZeRO stage; activations come on top."""
+    """Bytes per rank of weights, gradients and optimiser states under each ZeRO stage, without activations."""
     clip_flop: float
-    """Floating-point operations of a clip, forward and backward, the latter taken as twice the former."""
+    """Floating-point operations per clip, forward and backward, the latter counted as twice the former."""
     clips_a_step: int
     activations: float
-    """Bytes a rank that the forward pass keeps for the backward pass."""
+    """Bytes per rank that the forward pass keeps for the backward pass."""
 
     def needed(self, config: TrainConfig) -> float:
-        """Bytes on rank 0's device, which keeps the moving average too."""
+        """Bytes on rank 0's device, which also stores the moving average."""
         average = 4 * sum(self.parameters.values())
         return self.memory[config.engine.zero_stage] + self.activations + average
 
     def check(self, config: TrainConfig, available: float) -> None:
-        """Refuse what does not fit.
+        """Raise if the run does not fit.
 
         Args:
-            config: the training.
-            available: bytes of a rank's device.
+            config: the training settings.
+            available: bytes on a rank's device.
 
         Raises:
-            ValueError: it needs more; the message says what would need less.
+            ValueError: it needs more; the message suggests settings that need less.
         """
         needed = self.needed(config)
         if needed > available:
@@ -63,7 +63,7 @@ class Plan:
             )
 
     def lines(self, config: TrainConfig) -> list[str]:
-        """The plan as a person reads it."""
+        """The plan in readable form."""
         ranks = config.engine.ranks
         total, step = sum(self.parameters.values()), self.clip_flop * self.clips_a_step
         hours = config.steps * step / (ranks * H100_FLOP_A_SECOND) / 3600
@@ -83,7 +83,7 @@ class Plan:
 
 
 def plan(config: TrainConfig) -> Plan:
-    """Reckon a training.
+    """Estimate a training run.
 
     Raises:
         ValueError: a model that cannot be built.
@@ -108,16 +108,16 @@ def plan(config: TrainConfig) -> Plan:
 
 
 def device_bytes(config: TrainConfig) -> float | None:
-    """Memory of a rank's device, where it is known."""
+    """Memory of a rank's device, if known."""
     if config.engine.memory_gb:
         return config.engine.memory_gb * GIGA
     return float(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
 
 
 def kept_activations(config: TrainConfig) -> float:
-    """Bytes that the forward pass of one clip keeps for the backward pass, found with tensors that hold no values."""
+    """Bytes that one clip's forward pass keeps for the backward pass, measured with fake tensors."""
     sizes, dtype = config.model.build(), config.engine.dtype
-    kept: dict[int, tuple[torch.UntypedStorage, int]] = {}  # the storage is held, so that no other takes its number
+    kept: dict[int, tuple[torch.UntypedStorage, int]] = {}  # keeps the storage alive: its id must not be reused
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -127,7 +127,7 @@ def kept_activations(config: TrainConfig) -> float:
     with torch.device("meta"):
         model = VMAs(sizes)
         make_ready(model, config)
-    model.music_decoder.check_codes = lambda codes: None  # type: ignore[method-assign]  # there are no values
+    model.music_decoder.check_codes = lambda codes: None  # type: ignore[method-assign]  # fake tensors have no values
     with FakeTensorMode():
         weights = {
             name: torch.empty(p.shape, dtype=dtype, requires_grad=p.requires_grad)
@@ -142,14 +142,14 @@ def kept_activations(config: TrainConfig) -> float:
 
 
 def clip_flop(sizes: VMAsConfig) -> float:
-    """Floating-point operations of one clip, forward and backward."""
+    """Floating-point operations for one clip, forward and backward."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
         VMAs(sizes)(*_one_clip(sizes))
     return 3.0 * counter.get_total_flops()
 
 
 def _one_clip(sizes: VMAsConfig) -> tuple[Conditions, Tensor]:
-    """Conditions and codes without values that matter."""
+    """Placeholder conditions and codes."""
     size = sizes.video.frame_size
     frames = torch.empty(1, sizes.frames_per_clip, size, size, 3, dtype=torch.uint8)
     curves = {name: torch.empty(1, sizes.frames_per_clip, count) for name, count in sizes.curves.items()}
@@ -158,8 +158,8 @@ def _one_clip(sizes: VMAsConfig) -> tuple[Conditions, Tensor]:
 
 
 def _bytes(config: TrainConfig, stage: int, total: int, stepped: int) -> float:
-    """Of a rank: weights and gradients in the precision of the pass, master weights and states in float32, each shared
-    or not; only weights that are stepped have gradients and states."""
+    """Bytes per rank: weights and gradients in the pass's precision, master weights and states in float32, each sharded
+    or not; only trained weights have gradients and states."""
     ranks = config.engine.ranks
     width = 2 if config.engine.precision == "bf16" else 4
     master = 4 if config.engine.precision == "bf16" or stage else 0

@@ -1,4 +1,4 @@
-"""Published weights to start from: Hiera's or CLIP's for the encoder, MusicGen's for the decoder (appendix B).
+"""Published initial weights: Hiera's or CLIP's for the encoder, MusicGen's for the decoder (appendix B).
 
 Hiera's and MusicGen's are under CC BY-NC 4.0, not for commercial use; CLIP's are under the MIT licence.
 """
@@ -16,17 +16,17 @@ from vmas_pipeline.model.weights import Loaded
 from vmas_pipeline.training.config import ModelConfig
 
 WRAPPERS = ("best_state", "model_state", "state_dict")
-"""Keys under which audiocraft, facebookresearch/hiera and others keep a state dict."""
+"""Keys under which audiocraft, facebookresearch/hiera and others store a state dict."""
 
 
 def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
-    """Give the model the weights that the config names.
+    """Load the weights named in the config into the model.
 
     Returns:
-        A line for each part: the file, what was taken, made to fit, kept and dropped.
+        One line per part: the file, and what was taken, adapted, kept and dropped.
 
     Raises:
-        ValueError: a file that is missing, unreadable, or of another model.
+        ValueError: a file is missing, unreadable, or of another model.
     """
     if config.init_from:
         file = Path(config.init_from) / "model.safetensors"
@@ -46,10 +46,10 @@ def load_pretrained(model: VMAs, config: ModelConfig) -> list[str]:
 
 
 def check_init_from(config: ModelConfig, code_vectors: Tensor) -> None:
-    """Raise a ValueError, before any process starts, where what the config names is missing or speaks another codec.
+    """Raise a ValueError, before any process starts, if the model to start from is missing or uses another codec.
 
     Args:
-        config: what to start from.
+        config: names the model to start from.
         code_vectors: of the codec that the features were made with.
     """
     if config.init_from:
@@ -81,10 +81,10 @@ def check_init_from(config: ModelConfig, code_vectors: Tensor) -> None:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """A state dict from a file of safetensors or torch; nothing in it is executed.
+    """Read a state dict from a safetensors or torch file; nothing in it is executed.
 
     Raises:
-        ValueError: it cannot be read, or holds no state dict.
+        ValueError: it cannot be read, or contains no state dict.
     """
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
@@ -104,7 +104,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def describe(loaded: Loaded) -> str:
-    """What became of a state dict, as one line."""
+    """The result of loading a state dict, as one line."""
     parts = [f"{len(loaded.taken)} weights taken"]
     parts += [f"{name}: {how}" for name, how in loaded.changed.items()]
     parts += [f"left as they were: {', '.join(loaded.kept)}"] if loaded.kept else []

@@ -1,4 +1,4 @@
-"""Which rank did not come, where the others wait for it in vain."""
+"""Finds out which rank is missing when the others time out."""
 
 import re
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ AFTER_A_FAILURE_S = 15.0
 
 
 class RankMissing(RuntimeError):
-    """A rank is gone or too slow; the message names it."""
+    """A rank has died or is too slow; the message names it."""
 
 
 class RankBarrier:
-    """All ranks of a run meet before each step; made by all ranks at once.
+    """Synchronises all ranks of a run before each step; all ranks construct it together.
 
-    A collective operation that waits in vain says only that it waited, and with NCCL not even that: so the ranks meet
-    over gloo, whose barrier names who is missing.
+    A collective operation that times out says only that it timed out, and with NCCL not even that. The ranks therefore
+    synchronise over gloo, whose barrier names the missing rank.
 
     Args:
-        patience_s: how long a rank is waited for.
+        patience_s: how long to wait for a rank.
     """
 
     def __init__(self, patience_s: float):
@@ -31,10 +31,10 @@ class RankBarrier:
 
     @contextmanager
     def step(self, step: int) -> Iterator[None]:
-        """Wait for all ranks, then do a step; where the step's own communication fails, say who is missing.
+        """Wait for all ranks, then run a step; if the step's own communication fails, report who is missing.
 
         Raises:
-            RankMissing: on rank 0 it names the ranks.
+            RankMissing: on rank 0 it names the missing ranks.
         """
         self._meet(step, self.patience_s)
         try:
@@ -58,13 +58,13 @@ class RankBarrier:
 
 
 def _missing() -> list[int]:
-    """The ranks that do not answer through the store by which all found each other: a connection that is closed under a
-    barrier does not say whose it was."""
+    """The ranks that do not answer through the rendezvous store: a connection closed during a barrier does not show
+    whose it was."""
     store, ranks = dist.distributed_c10d._get_default_store(), range(dist.get_world_size())
     try:
         store.set(f"still here: {dist.get_rank()}", "")
     except RuntimeError:
-        return [0]  # whose machine keeps the store
+        return [0]  # its machine hosts the store
     with suppress(RuntimeError):
         store.wait([f"still here: {rank}" for rank in ranks], timedelta(seconds=AFTER_A_FAILURE_S))
     return [rank for rank in ranks if not store.check([f"still here: {rank}"])]

@@ -1,4 +1,4 @@
-"""What is logged of a run step by step: the progress bar, and losses and throughput in MLflow."""
+"""Logging of a run's steps: the progress bar, and losses and throughput in MLflow."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
 
 LOGGED = {"train": "total", "speed": "clips_per_s", "validation": "codebook_0"}
-"""Groups of metrics, and one of each that is always there."""
+"""Groups of metrics, and one metric of each that is always present."""
 
 
 class RunLog:
-    """The log of one rank; all but rank 0 stay silent.
+    """The log of one rank; all ranks except 0 stay silent.
 
     Args:
-        config: the training.
+        config: the training settings.
         sizes: of the model.
-        logger: writes to the MLflow run; None logs to none.
+        logger: writes to the MLflow run; None disables it.
         rank: this process.
         device: where it trains.
     """
@@ -38,14 +38,14 @@ class RunLog:
     ):
         self.config, self.sizes, self.logger, self.rank, self.device = config, sizes, logger, rank, device
         self.window: list[dict[str, float]] = []  # metrics of the steps since the last log
-        self.logged: dict[str, int] = {}  # by group of metrics, the last step that this run has logged already
+        self.logged: dict[str, int] = {}  # by group of metrics, the last step that this run has logged
 
     @contextmanager
     def open(self, done: int, previous_run: str | None) -> Iterator[None]:
-        """Show the bar and write to the MLflow run for as long as the block lasts.
+        """Show the bar and write to the MLflow run for the duration of the block.
 
         Args:
-            done: steps that were done before.
+            done: steps already done.
             previous_run: the MLflow run that did them; its curves are continued.
         """
         steps = self.config.steps
@@ -61,19 +61,19 @@ class RunLog:
         self.bar.close()
 
     def take(self, losses: Losses, timer: StepTimer, engine: "DeepSpeedEngine") -> None:
-        """Take in a step."""
+        """Record a step."""
         norm = engine.get_global_grad_norm()
         times = {"step_s": timer.seconds, "data_wait_s": timer.data_s}
         self.window.append({**losses.metrics(), **times} | ({} if norm is None else {"grad_norm": float(norm)}))
         self.bar.update()
 
     def write(self, step: int, group: dict[str, Any], slowest: int, slowness: float) -> None:
-        """Log the means of the steps since the last time.
+        """Log the means over the steps since the last call.
 
         Args:
             step: the last of them.
             group: the optimiser's first parameter group.
-            slowest, slowness: of `throughput.slowest_rank`.
+            slowest, slowness: from `throughput.slowest_rank`.
         """
         means = {name: float(np.mean([entry[name] for entry in self.window])) for name in self.window[0]}
         self.window = []
@@ -81,20 +81,20 @@ class RunLog:
         self.metrics({"train": means | _rates(group), "speed": self._speed(means, slowest, slowness)}, step)
 
     def metrics(self, values: Mapping[str, Any], step: int) -> None:
-        """Log groups of metrics, but those of steps that this run has logged before."""
+        """Log groups of metrics, except for steps that this run has already logged."""
         due = {group: found for group, found in values.items() if step > self.logged.get(group, 0)}
         if self.logger and due:
             self.logger.metrics(due, step)
 
     def _join_curves(self, done: int, previous_run: str | None) -> None:
-        """Take over what the run before has logged up to here; what this very run has logged is not logged again."""
+        """Copy what the previous run logged up to here; steps that this run has already logged are not repeated."""
         if self.logger and previous_run == self.logger.run_id:
             self.logged = {group: self.logger.last_step(f"{group}/{key}") for group, key in LOGGED.items()}
         elif self.logger and previous_run:
             self.logger.take_over(previous_run, done)
 
     def _speed(self, means: dict[str, float], slowest: int, slowness: float) -> dict[str, float]:
-        """Of the steps alone, without validation and samples."""
+        """Speed of the steps, excluding validation and samples."""
         clips = self.config.engine.clips_a_step / means["step_s"]
         return {
             "clips_per_s": clips,
@@ -107,5 +107,5 @@ class RunLog:
 
 
 def _rates(group: dict[str, Any]) -> dict[str, float]:
-    """The schedule's learning rate, and D-Adaptation's or Prodigy's estimate d, by which it is multiplied."""
+    """The schedule's learning rate, and the estimate d of D-Adaptation or Prodigy that multiplies it."""
     return {"learning_rate": group["lr"]} | ({"d": float(group["d"])} if "d" in group else {})

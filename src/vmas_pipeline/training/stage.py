@@ -1,4 +1,4 @@
-"""The training stage: what the pipeline calls."""
+"""The training stage, called by the pipeline."""
 
 import json
 from collections.abc import Iterator
@@ -29,26 +29,26 @@ def train(
     checkpoints: Path,
     run_id: str | None = None,
 ) -> dict[str, float]:
-    """Train a model in processes of its own and leave it in a model folder.
+    """Train a model in separate processes and write it to a model folder.
 
-    A run that was cut short goes on from its last checkpoint where settings and data are the same and `config.resume`
-    holds; a finished one is trained again.
+    An interrupted run resumes from its last checkpoint if settings and data are the same and `config.resume` is set; a
+    finished one is trained again.
 
     Args:
-        config: the training's settings.
-        clip: what a clip is.
-        features: folder of the shards, here or at any address that fsspec reads.
+        config: the training settings.
+        clip: the clip format.
+        features: folder of the shards, local or at any URL that fsspec reads.
         codec: folder of the audio codec.
-        out: the model folder to write, whole or not at all.
-        checkpoints: folder in which each run keeps a folder of checkpoints.
+        out: the model folder, written atomically.
+        checkpoints: folder in which each run has a folder of checkpoints.
         run_id: the MLflow run to write to.
 
     Returns:
         Validation metrics of the finished model (`objective.validation_metrics`).
 
     Raises:
-        ValueError: settings that do not fit each other or the data.
-        TrainingFailed: a process of the training failed.
+        ValueError: settings that are inconsistent with each other or with the data.
+        TrainingFailed: a training process failed.
     """
     if config.engine.nodes > 1:
         raise ValueError(
@@ -71,10 +71,10 @@ def prepare(
     checkpoints: Path,
     run_id: str | None = None,
 ) -> tuple[Checkpoints, Path]:
-    """Check a training's settings, make way for it, and write its job; the arguments are those of `train`.
+    """Check the settings, prepare the checkpoint folder, and write the job; the arguments are those of `train`.
 
     Returns:
-        The run's checkpoints, and the file of the job, which lies beside them.
+        The run's checkpoints, and the job file next to them.
     """
     loaded = load_codec(codec)
     config = _fitted(config, clip, loaded)
@@ -109,12 +109,12 @@ def plan_lines(
     checkpoints: Path,
     run_id: str | None = None,
 ) -> Iterator[str]:
-    """What a training takes and the command that starts it, line by line; the arguments are those of `train`.
+    """The cost of a training run and the command that starts it, line by line; the arguments are those of `train`.
 
-    The job is written where features and codec are there already.
+    The job is written if features and codec exist.
 
     Raises:
-        ValueError: as `prepare`; what the training takes is told before.
+        ValueError: as for `prepare`; the cost is yielded first.
     """
     if codec.is_dir():
         config = _fitted(config, clip, load_codec(codec))
@@ -134,7 +134,7 @@ def plan_lines(
 
 
 def _fitted(config: TrainConfig, clip: ClipSpec, codec: AudioCodec) -> TrainConfig:
-    """With the sizes that clips and codec decide; an address in the registry becomes the folder behind it."""
+    """The config with the sizes that clips and codec determine; a registry address is resolved to its folder."""
     model = config.model
     if model.init_from:
         model = replace(model, init_from=str(model_folder(model.init_from)))
@@ -142,7 +142,7 @@ def _fitted(config: TrainConfig, clip: ClipSpec, codec: AudioCodec) -> TrainConf
 
 
 def _check(config: TrainConfig, codec: AudioCodec) -> None:
-    """Refuse what cannot run here or cannot be started from, before any process starts."""
+    """Raise, before any process starts, if the run cannot work here or its starting point is unusable."""
     engine = config.engine
     if config.optimiser.adaptive and engine.ranks > 1 and engine.zero_stage and not torch.cuda.is_available():
         raise ValueError(

@@ -1,8 +1,8 @@
-"""A training's weights and optimiser states, whole and by the parameters' names, whatever ZeRO has made of them.
+"""A run's weights and optimiser states, unsharded and by parameter name, independent of the ZeRO layout.
 
-ZeRO joins parameters to flat tensors and gives each rank a part. The optimiser's states have the shape of these
-tensors, so that whatever gathers or spreads the weights does it for the states too, in the weights' place. A checkpoint
-written this way is read under any stage and by any number of ranks.
+ZeRO concatenates parameters into flat tensors and gives each rank a part. The optimiser's states have the shape of
+these tensors: the functions that gather or scatter the weights work for the states too, temporarily copied into the
+weights' place. A checkpoint written this way can be read under any stage and by any number of ranks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,16 +27,16 @@ WEIGHTS = "weights.safetensors"
 STATE = "optimiser-{}.safetensors"
 SCALARS = "optimiser.pt"
 SET_ANEW = ("params", "lr", "initial_lr", "weight_decay", "fsdp_in_use")
-"""Of a parameter group: what the config, the schedule and the layout say."""
+"""Entries of a parameter group that come from the config, the schedule and the layout."""
 
 
 def full_weights(engine: "DeepSpeedEngine", sharded: bool) -> Weights:
-    """The weights that the optimiser steps, whole and in float32, one after the other; all ranks take part.
+    """The weights that the optimiser steps, unsharded and in float32, one after the other; all ranks take part.
 
     Args:
         engine: under any ZeRO stage.
-        sharded: the model's own parameters are not these (a shard under stage 3, rounded under bf16): they are gathered
-            from the ranks' optimisers. Otherwise nothing is sent.
+        sharded: the model's own parameters differ from these (a shard under stage 3, rounded under bf16): they are
+            gathered from the ranks' optimisers. Otherwise nothing is communicated.
     """
     from deepspeed.utils import safe_get_full_fp32_param
 
@@ -50,11 +50,11 @@ def trained(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
-    """Write weights and optimiser into a folder; all ranks take part, rank 0 writes.
+    """Write weights and optimiser states into a folder; all ranks take part, rank 0 writes.
 
     Args:
         engine: under any ZeRO stage, after its first step.
-        folder: there already.
+        folder: must exist.
     """
     optimiser = _base(engine)
     states = [optimiser.state[tensor] for tensor in _tensors(engine)]
@@ -71,9 +71,9 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
 
 
 def load_state(engine: "DeepSpeedEngine", folder: Path) -> None:
-    """Go on from weights and optimiser that `save_state` wrote, under any stage; all ranks take part.
+    """Restore weights and optimiser states written by `save_state` under any stage; all ranks take part.
 
-    The model given to the engine must have had these weights already (`load_weights`): under bf16 and stage 3 its
+    The model given to the engine must already have these weights (`load_weights`): under bf16 and stage 3 its
     parameters are not the optimiser's.
     """
     optimiser = _base(engine)
@@ -95,7 +95,7 @@ def load_state(engine: "DeepSpeedEngine", folder: Path) -> None:
 
 
 def load_weights(model: nn.Module, *files: Path) -> None:
-    """Fill a model's parameters from files of weights; what the first does not hold comes from the next."""
+    """Load a model's parameters from weight files; those missing from the first come from the next."""
     opened = [safe_open(file, "pt") for file in files]
     for name, parameter in model.named_parameters():
         parameter.data.copy_(next(file for file in opened if name in file.keys()).get_tensor(name))  # noqa: SIM118
@@ -107,8 +107,8 @@ def _base(engine: "DeepSpeedEngine") -> torch.optim.Optimizer:
 
 
 def _tensors(engine: "DeepSpeedEngine") -> list[Tensor]:
-    """What the optimiser steps: parameters, or this rank's part of them, joined."""
-    if engine.zero_optimization_stage() == 3:  # one a group, given to the optimiser for the time of a step
+    """The tensors that the optimiser steps: parameters, or this rank's part of them, concatenated."""
+    if engine.zero_optimization_stage() == 3:  # one per group, given to the optimiser only during a step
         return engine.optimizer.fp32_partitioned_groups_flat
     return [tensor for group in _base(engine).param_groups for tensor in group["params"]]
 
@@ -120,9 +120,9 @@ def _scalars(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own_scalars(groups: list[dict[str, Any]], sharded: bool) -> dict[str, Any]:
-    """This rank's numbers from those of all ranks that wrote them.
+    """This rank's scalars, from those that all ranks wrote.
 
-    D-Adaptation's numerator is a sum over the weights that a rank holds, where its optimiser sums over the ranks.
+    D-Adaptation's numerator is a sum over the weights of one rank if its optimiser sums over the ranks.
     """
     rank, was_sharded = dist.get_rank(), groups[0].get("fsdp_in_use", False)
     if len(groups) == dist.get_world_size() and sharded == was_sharded:
@@ -142,7 +142,7 @@ def _of_every_weight(value: Any) -> bool:
 
 @torch.no_grad()
 def _make_states(engine: "DeepSpeedEngine") -> None:
-    """Let the optimiser make its states, by a step whose effects are then overwritten."""
+    """Make the optimiser create its states, by a step whose effects are then overwritten."""
     optimiser, tensors = _base(engine), _tensors(engine)
     for tensor in tensors:
         tensor.grad = torch.zeros_like(tensor)
@@ -160,12 +160,12 @@ def _make_states(engine: "DeepSpeedEngine") -> None:
 @contextmanager
 @torch.no_grad()
 def _in_place_of_weights(engine: "DeepSpeedEngine", key: str) -> Iterator[None]:
-    """A state's values where the weights are, for as long as the block lasts."""
+    """Put a state's values in the weights' place for the duration of the block."""
     tensors, states = _tensors(engine), _base(engine).state
     weights = [tensor.clone() for tensor in tensors]
     try:
         for tensor in tensors:
-            state = states[tensor][key]  # Prodigy keeps one zero for weights that were all zero
+            state = states[tensor][key]  # Prodigy stores a single zero for all-zero weights
             tensor.copy_(state.view_as(tensor) if state.numel() == tensor.numel() else state.expand_as(tensor))
         yield
     finally:
@@ -174,7 +174,7 @@ def _in_place_of_weights(engine: "DeepSpeedEngine", key: str) -> Iterator[None]:
 
 
 def _write(engine: "DeepSpeedEngine", file: Path) -> None:
-    """The optimiser's weights as one file, rank 0's."""
+    """Write the optimiser's weights to one file, on rank 0."""
     weights = full_weights(engine, sharded=engine.zero_optimization_stage() > 0)
     gathered = {name: value.detach().cpu() for name, value in weights if dist.get_rank() == 0}
     if dist.get_rank() == 0:
@@ -183,7 +183,7 @@ def _write(engine: "DeepSpeedEngine", file: Path) -> None:
 
 @torch.no_grad()
 def _spread(engine: "DeepSpeedEngine", file: Path) -> None:
-    """A file's values as the optimiser's weights, to each rank its part."""
+    """Load a file's values as the optimiser's weights, each rank its part."""
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_local_fp32_param
 
     stage = engine.zero_optimization_stage()
@@ -191,7 +191,7 @@ def _spread(engine: "DeepSpeedEngine", file: Path) -> None:
         for name, parameter in trained(engine.module):
             value = values.get_tensor(name).to(engine.device)
             if stage == 3:
-                own: Any = parameter  # ZeRO has given it a part
+                own: Any = parameter  # sharded by ZeRO
                 safe_set_local_fp32_param(parameter, _part(value, own.ds_tensor.numel()))
             elif stage:
                 safe_set_full_fp32_param(parameter, value)
@@ -200,6 +200,6 @@ def _spread(engine: "DeepSpeedEngine", file: Path) -> None:
 
 
 def _part(value: Tensor, size: int) -> Tensor:
-    """This rank's part of a whole, padded with zeros."""
+    """This rank's part of a full tensor, padded with zeros."""
     padded = functional.pad(value.flatten(), (0, size * dist.get_world_size() - value.numel()))
     return padded[dist.get_rank() * size :][:size]

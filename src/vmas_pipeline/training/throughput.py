@@ -1,4 +1,4 @@
-"""How fast a training is, and what of its time goes where."""
+"""Training speed, and where the time goes."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 MATRIX = {"cpu": 1024, "cuda": 8192}
-"""Rows and columns of the matrices whose product tells what a device can do."""
+"""Size of the square matrices whose product measures a device's peak rate."""
 
 
 class StepTimer:
@@ -21,14 +21,14 @@ class StepTimer:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The block waits for data."""
+        """Time a block that waits for data."""
         started = time.perf_counter()
         yield
         self.data_s += time.perf_counter() - started
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The block works without the other ranks, but for what ZeRO's third stage gathers."""
+        """Time a block that works independently of the other ranks, except for what ZeRO stage 3 gathers."""
         started = time.perf_counter()
         yield
         _wait(self.device)
@@ -39,7 +39,7 @@ class StepTimer:
 
 
 def slowest_rank(seconds: float, device: torch.device) -> tuple[int, float]:
-    """Which rank took longest, and its time over the mean of all; all ranks take part."""
+    """The slowest rank, and its time over the mean of all; all ranks take part."""
     all_seconds = [torch.zeros(1, device=device) for _ in range(dist.get_world_size())]
     dist.all_gather(all_seconds, torch.tensor([seconds], device=device))
     times = torch.cat(all_seconds)
@@ -47,7 +47,7 @@ def slowest_rank(seconds: float, device: torch.device) -> tuple[int, float]:
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, repeats: int = 10) -> float:
-    """Floating-point operations a second of a large matrix product, the best of some: utilisation is a share of it."""
+    """Floating-point operations per second of a large matrix product, best of some: the reference for utilisation."""
     size = MATRIX[device.type]
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     best = float("inf")

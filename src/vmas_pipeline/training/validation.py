@@ -1,4 +1,4 @@
-"""Validation during a run: metrics on held-out clips, the best weights, and whether training has gone on for long."""
+"""Validation during a run: metrics on held-out clips, the best weights, and early stopping."""
 
 import torch
 from tqdm import tqdm
@@ -13,14 +13,14 @@ from vmas_pipeline.training.optimisation import MovingAverage
 
 
 class Validation:
-    """Held-out clips and what was measured on them; rank 0's, the others hold none.
+    """Held-out clips and their metrics, on rank 0 only; the other ranks have none.
 
     Args:
-        config: how many clips, how often, what is best; and the model, whose sizes the clips are given in.
+        config: how many clips, how often, what is best; and the model, whose sizes the clips must have.
         features: folder of the shards.
-        best: takes the weights of the best validation.
+        best: stores the weights of the best validation.
         rank: this process.
-        device: where the clips lie.
+        device: where the clips are kept.
     """
 
     def __init__(self, config: TrainConfig, features: Folder, best: BestWeights, rank: int, device: torch.device):
@@ -33,17 +33,17 @@ class Validation:
         self.metrics: dict[str, float] = {}
 
     def measure(self, model: VMAs) -> dict[str, float]:
-        """The metrics of a model (`objective.validation_metrics`), which are kept; none without clips."""
+        """Compute and store a model's metrics (`objective.validation_metrics`); none without clips."""
         self.metrics = validation_metrics(model, self.batches) if self.batches else {}
         return self.metrics
 
     def keep_best(self, step: int, average: MovingAverage) -> None:
-        """Keep the averaged weights if what was just measured of them is the best so far."""
+        """Keep the averaged weights if their latest metric is the best so far."""
         if self.metrics:
             self.best.offer(self.metrics[self.config.best_by], step, average)
 
     def has_enough(self, step: int) -> bool:
-        """Whether no validation was better for as long as the run's patience lasts; all ranks take part."""
+        """Whether validation has not improved for the run's patience; all ranks take part."""
         if self.config.patience is None or step % self.config.validate_every:
             return False
         patience = self.config.patience * self.config.validate_every

@@ -1,4 +1,4 @@
-"""The metrics: a file each, with the plain function and what makes a `MetricResult` of it, and a line in `METRICS`."""
+"""The metrics: one file each, with the plain function and its conversion to `MetricResult`, and a line in `METRICS`."""
 
 from collections.abc import Callable
 

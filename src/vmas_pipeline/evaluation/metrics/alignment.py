@@ -1,4 +1,4 @@
-"""MV Align: do notes start where the picture moves?"""
+"""MV Align: do notes start when the picture moves?"""
 
 # N clips
 
@@ -16,23 +16,23 @@ DEFINITIONS: dict[str, tuple[str, PeakMethod, str]] = {
     "mv_align": ("MV Align", "prominent", "prominent peaks of the flow"),
     "mv_align_local_maximum": ("MV Align, local maxima", "local_maximum", "every local maximum of the flow"),
 }
-"""Name -> title, what counts as a peak, and that in words."""
+"""Name -> title, definition of a peak, and the definition in words."""
 
 PARTNERS = 16
-"""Other videos that each piece of music is scored against, and random pieces that each video is scored with."""
+"""Number of other videos per piece of music, and of random pieces per video."""
 
 PERIODS_S = np.arange(0.15, 3.01, 0.05)
 PHASES = 4
-"""Of the blind metronomes: seconds between two beats, and first beats in equal parts of a period."""
+"""Grid of the blind metronomes: periods in seconds, and number of equally spaced phases."""
 
 _ROUNDING_S = 1e-6  # times are float32
 
 
 def mv_align(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> float:
-    """Overlap of the music's onsets with the peaks of the picture's flow, as intersection over union.
+    """Overlap of the music's onsets with the peaks of the video's optical flow, as intersection over union.
 
-    An onset and a peak match when they lie no more than one frame period apart; each matches at most once, and as many
-    pairs as possible are made. With m pairs the score is m / (onsets + peaks - m).
+    An onset and a peak match when they are at most one frame period apart; each matches at most once, and the number of
+    pairs is maximal. With m pairs the score is m / (onsets + peaks - m).
 
     Two onsets near one peak count once, and the peak at 2.0 s has no onset:
 
@@ -45,24 +45,24 @@ def mv_align(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> fl
         frame_rate: Frames per second of the video that the peaks are from.
 
     Returns:
-        A score in [0, 1]: 1 when every onset has its peak and the reverse, 0 when nothing matches. Also 0 when either
-        side or both have none, so that silence never counts as alignment.
+        A score in [0, 1]: 1 when every onset has a peak and vice versa, 0 when nothing matches. Also 0 when either side
+        is empty or both are: silence never counts as alignment.
 
     Raises:
-        ValueError: A frame rate that is not positive, or times that are not finite.
+        ValueError: A frame rate that is not positive, or non-finite times.
     """
     count = len(matched_pairs(onsets_s, peaks_s, frame_rate))
     return count / (np.size(onsets_s) + np.size(peaks_s) - count) if count else 0.0
 
 
 def matched_pairs(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> list[tuple[int, int]]:
-    """The pairs that `mv_align` counts: indices of an onset and of a peak, by time.
+    """The pairs that `mv_align` counts: indices of an onset and a peak, sorted by time.
 
     Args:
-        onsets_s, peaks_s, frame_rate: as `mv_align` takes them.
+        onsets_s, peaks_s, frame_rate: as for `mv_align`.
 
     Raises:
-        ValueError: as `mv_align`.
+        ValueError: as for `mv_align`.
     """
     if not frame_rate > 0:
         raise ValueError(f"frame_rate ({frame_rate}) must be positive")
@@ -112,13 +112,13 @@ def blind_scores(
     duration_s: float,
     frame_rate: float,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """What is scored without looking: the music under other videos, as many onsets at random, the best metronome.
+    """Baselines without the video: the music with other videos, as many random onsets, the best metronome.
 
     Args:
         onsets, peaks: of the music and of the video of N clips, seconds.
-        sources: the video that each clip is of.
+        sources: the source video of each clip.
         duration_s: of a clip.
-        frame_rate: as of `mv_align`.
+        frame_rate: as for `mv_align`.
 
     Returns:
         The scores of each clip, [N], by name; and the metronome's period in seconds.
@@ -132,9 +132,9 @@ def blind_scores(
 
 
 def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: float) -> tuple[float, np.ndarray]:
-    """The one beat for all clips that scores best: what can be had without looking at a video.
+    """The single beat for all clips that scores best: the best achievable without the video.
 
-    The best period and phase are chosen on these very clips, so the level is, if anything, too high.
+    Period and phase are optimised on these same clips, so the level is, if anything, too high.
 
     Args:
         peaks: of N clips, seconds.
@@ -154,10 +154,10 @@ def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: f
 
 
 def other_sources(sources: Sequence[str], count: int) -> list[list[int]]:
-    """For each clip, the indices of up to `count` clips of other sources, the same at every call.
+    """For each clip, the indices of up to `count` clips from other sources, identical on every call.
 
     Raises:
-        ValueError: All clips are of one source.
+        ValueError: All clips are from one source.
     """
     names, random = np.asarray(sources), np.random.default_rng(0)
     if len(np.unique(names)) < 2:
@@ -172,13 +172,13 @@ def _each(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], rate: float
 def _shuffled(
     onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], sources: Sequence[str], rate: float
 ) -> np.ndarray:
-    """Each piece of music under the videos of other sources."""
+    """Each piece of music with the videos of other sources."""
     partners = other_sources(sources, PARTNERS)
     return np.array([np.mean([mv_align(o, peaks[i], rate) for i in others]) for o, others in zip(onsets, partners)])
 
 
 def _random(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], duration_s: float, rate: float) -> np.ndarray:
-    """Each video under as many onsets as its music has, at random times."""
+    """Each video with as many onsets as its music has, at random times."""
     draw = np.random.default_rng(0)
     return np.array(
         [

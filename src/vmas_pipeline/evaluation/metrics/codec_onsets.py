@@ -1,4 +1,4 @@
-"""What the codec leaves of the onsets: the most that alignment can be heard through it."""
+"""How well the codec preserves onsets: an upper bound on audible alignment."""
 
 import numpy as np
 

@@ -9,7 +9,7 @@ from vmas_pipeline.evaluation.result import MetricResult
 
 
 def compute(measured: Measured) -> list[MetricResult]:
-    """FAD to the true music of the same clips, on the scale from one track for all videos to other true music."""
+    """FAD to the true music of the same clips, on a scale from one track for all videos to other true music."""
     reference, training = measured.true.embeddings, measured.training.embeddings
     nearest = training[np.square(training - reference.mean(axis=0)).sum(axis=1).argmin()]
     levels = {"codec": frechet_distance(reference, measured.codec.embeddings)}
@@ -35,10 +35,10 @@ def frechet_distance(reference: np.ndarray, generated: np.ndarray) -> float:
     """Frechet distance between the Gaussians fitted to two sets (Kilgour et al. 2019, "Frechet Audio Distance").
 
     |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with S the unbiased covariance. With S = F F^T the last trace is the
-    sum of the singular values of F1^T F2: real and stable also for sets smaller than D, where a matrix square root of
-    S1 S2 loses digits or turns complex.
+    sum of the singular values of F1^T F2: real and stable even for sets smaller than D, where a matrix square root of
+    S1 S2 loses precision or becomes complex.
 
-    Two samples of one distribution have a distance above 0 that falls with N and M: compare only equal sizes.
+    Two samples of one distribution have a distance above 0 that decreases with N and M: compare only equal sizes.
 
     Args:
         reference: float [N, D], N >= 2.
@@ -48,7 +48,7 @@ def frechet_distance(reference: np.ndarray, generated: np.ndarray) -> float:
         The distance, >= 0, in squared units of the embedding.
 
     Raises:
-        ValueError: Shapes that do not fit, fewer than two rows, or values that are not finite.
+        ValueError: Mismatched shapes, fewer than two rows, or non-finite values.
     """
     sets = {"reference": np.asarray(reference, np.float64), "generated": np.asarray(generated, np.float64)}
     for name, rows in sets.items():

@@ -1,4 +1,4 @@
-"""Genre agreement: does generated music have the genre of its video?"""
+"""Genre agreement: does the generated music have the genre of its video?"""
 
 # N clips, D width of the embedding
 
@@ -12,9 +12,10 @@ from vmas_pipeline.evaluation.result import MetricResult
 
 
 def compute(measured: Measured) -> list[MetricResult]:
-    """Agreement on the clips whose genre is known; nothing where the training clips do not tell two apart.
+    """Agreement on the clips whose genre is known; nothing if the training clips have fewer than two genres.
 
-    The classifier is taught with true music plain and through the codec, or it would judge the codec's sound as well.
+    The classifier is trained on true music both original and through the codec; otherwise it would also react to codec
+    artefacts.
     """
     known = np.array([isinstance(genre, str) for genre in measured.genres])
     taught = np.array([isinstance(genre, str) for genre in measured.training_genres])
@@ -49,27 +50,27 @@ class GenreReport:
     """Genre agreement with its chance level and ceiling, all in [0, 1]."""
 
     agreement: float
-    """Share of the clips whose generated music is heard as the video's genre."""
+    """Fraction of the clips whose generated music is classified as the video's genre."""
     chance: float
-    """The same for music that is given to another video: the share expected of a random pairing."""
+    """The same for music paired with another video: the fraction expected of a random pairing."""
     ceiling: float
-    """The same for the true music of these clips: what the classifier itself can reach."""
-    predicted: np.ndarray  # str [N], genre heard in the generated music
+    """The same for the true music of these clips: the classifier's own limit."""
+    predicted: np.ndarray  # str [N], predicted genre of the generated music
 
 
 def genre_agreement(
     training: tuple[np.ndarray, np.ndarray], true: np.ndarray, generated: np.ndarray, genres: np.ndarray
 ) -> GenreReport:
-    """Hear the genre of generated music with a logistic regression fitted to the true music of the training split.
+    """Classify generated music by genre with a logistic regression fitted to the training split's true music.
 
     Args:
         training: Embeddings [M, D] of true music of the training split, and its genres, str [M].
-        true: Embeddings [N, D] of the held-out clips' true music, through the codec where the generated music is.
+        true: Embeddings [N, D] of the held-out clips' true music, through the codec if the generated music is.
         generated: Embeddings [N, D] of the music generated for them.
         genres: Genre of each held-out clip, str [N].
 
     Raises:
-        ValueError: Fewer than two genres to tell apart, or lengths that differ.
+        ValueError: Fewer than two genres, or lengths that differ.
     """
     genres = np.asarray(genres)
     if not len(true) == len(generated) == len(genres):
@@ -87,7 +88,7 @@ def genre_agreement(
 
 
 def fit_genres(embeddings: np.ndarray, genres: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from embeddings [N, D] to genres str [N]: standardised features, logistic regression.
+    """Fit a function from embeddings [N, D] to genres str [N]: standardised features, logistic regression.
 
     Raises:
         ValueError: Fewer than two genres.

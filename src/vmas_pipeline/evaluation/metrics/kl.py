@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence between what a tagger hears in the true and in the generated music."""
+"""The Kullback-Leibler divergence between a tagger's predictions for the true and for the generated music."""
 
 # N clips, C classes or tags
 
@@ -16,7 +16,7 @@ _LEAST = 1e-12
 
 
 def compute(measured: Measured) -> list[MetricResult]:
-    """KL in both forms; chance gives each video the true music of another."""
+    """KL in both forms; chance level: each video gets the true music of another."""
     return [_result(measured, "kl", "softmax"), _result(measured, "kl_sigmoid", "sigmoid")]
 
 
@@ -48,14 +48,14 @@ def kl_divergence(reference: np.ndarray, generated: np.ndarray, form: Form = "so
         reference: Probabilities [N, C] of the true music of each clip.
         generated: Probabilities [N, C] of the generated music of the same clips.
         form: "softmax": a row is one distribution over C classes, sum_c p log(p / q); rows are normalised to sum to
-            one. "sigmoid": a row holds C independent tags, each present or not: the sum of C Bernoulli divergences.
+            one. "sigmoid": a row has C independent binary tags: the sum of C Bernoulli divergences.
 
     Returns:
-        The mean divergence, >= 0. Probabilities are kept 1e-12 away from 0 (and from 1 where that has a logarithm), so
-        that it is finite.
+        The mean divergence, >= 0. Probabilities are clipped 1e-12 away from 0 (and from 1 for "sigmoid") to keep it
+        finite.
 
     Raises:
-        ValueError: Shapes that differ or are empty, values that are no probabilities, or an unknown form.
+        ValueError: Shapes that differ or are empty, values that are not probabilities, or an unknown form.
     """
     p, q = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     if p.shape != q.shape or p.ndim != 2 or p.size == 0:
@@ -72,7 +72,7 @@ def kl_divergence(reference: np.ndarray, generated: np.ndarray, form: Form = "so
 
 
 def softmax_of_sigmoids(probabilities: np.ndarray) -> np.ndarray:
-    """The softmax over the logits of a tagger whose outputs are sigmoids, [N, C]: its odds, normalised to sum to one.
+    """The softmax over the logits of a tagger with sigmoid outputs, [N, C]: its odds, normalised to sum to one.
 
     >>> softmax_of_sigmoids(np.array([[0.5, 0.75]]))
     array([[0.25, 0.75]])
@@ -89,5 +89,5 @@ def _normalised(rows: np.ndarray) -> np.ndarray:
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """p log(p / q) a value; 0 where p is 0."""
+    """Elementwise p log(p / q); 0 where p is 0."""
     return p * (np.log(np.maximum(p, _LEAST)) - np.log(np.maximum(q, _LEAST)))

@@ -1,4 +1,4 @@
-"""Music retrieval: is a video's own music the nearest among many, in the contrastive space?"""
+"""Music retrieval: is a video's own music the nearest of many in the contrastive space?"""
 
 # N clips, D width of the embedding
 
@@ -11,7 +11,7 @@ from vmas_pipeline.evaluation.result import MetricResult
 
 
 def compute(measured: Measured) -> list[MetricResult]:
-    """R@1, R@10 and the median rank; nothing where the system has no embeddings."""
+    """R@1, R@10 and the median rank; nothing if the system has no embeddings."""
     if measured.vectors is None:
         return []
     found = retrieval(*measured.vectors)
@@ -56,17 +56,17 @@ class RetrievalReport:
 
 
 def retrieval(video: np.ndarray, music: np.ndarray) -> RetrievalReport:
-    """Rank all tracks for each video by cosine similarity; row i of both belongs together.
+    """Rank all tracks for each video by cosine similarity; rows i of both belong together.
 
-    A track that ties with the true one counts half a rank, so that a model which gives all the same vector has the
-    median rank of chance, (N + 1) / 2; for R@k a tie that reaches across k counts by its share below k.
+    A track that ties with the true one counts half a rank: a model that outputs a constant vector then has the chance
+    median rank, (N + 1) / 2. For R@k, a tie that spans k counts by its fraction below k.
 
     Args:
         video: Embeddings [N, D] of the videos.
         music: Embeddings [N, D] of their tracks.
 
     Raises:
-        ValueError: Shapes that differ, none at all, or a vector of length zero.
+        ValueError: Shapes that differ, empty input, or a vector of length zero.
     """
     video, music = np.asarray(video, np.float64), np.asarray(music, np.float64)
     if video.shape != music.shape or video.ndim != 2 or len(video) == 0:
@@ -75,7 +75,7 @@ def retrieval(video: np.ndarray, music: np.ndarray) -> RetrievalReport:
     own = np.diag(similarity)[:, None]
     ties = np.isclose(similarity, own, rtol=0, atol=1e-9)
     better = ((similarity > own) & ~ties).sum(axis=1)
-    tied = ties.sum(axis=1)  # the own track included
+    tied = ties.sum(axis=1)  # including the own track
     ranks = better + (tied + 1) / 2
     return RetrievalReport(
         r_at_1=_recall(better, tied, 1),
@@ -87,12 +87,12 @@ def retrieval(video: np.ndarray, music: np.ndarray) -> RetrievalReport:
 
 
 def chance_recall(candidates: int, k: int) -> float:
-    """R@k of a random order: k / N."""
+    """R@k of a random ranking: k / N."""
     return min(1.0, k / candidates)
 
 
 def group_recall(groups: np.ndarray, k: int) -> float:
-    """R@k of a system that knows each video's group (its genre) and nothing else.
+    """R@k of a system that knows only each video's group (its genre).
 
     >>> group_recall(np.array(["folk"] * 20 + ["techno"] * 40), 10)  # (20 x 10/20 + 40 x 10/40) / 60
     0.3333333333333333
@@ -102,7 +102,7 @@ def group_recall(groups: np.ndarray, k: int) -> float:
 
 
 def _recall(better: np.ndarray, tied: np.ndarray, k: int) -> float:
-    """The expected share of rows whose own track is among the first k, ties in random order."""
+    """The expected fraction of rows whose own track is among the first k, with ties in random order."""
     return float(np.clip((k - better) / tied, 0, 1).mean())
 
 

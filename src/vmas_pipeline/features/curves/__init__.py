@@ -1,6 +1,6 @@
-"""Curves drawn from a clip's frames, which a model may take beside them: a file each, and a line in `CURVES`.
+"""Curves computed from a clip's frames, as optional further conditions: one file each, and a line in `CURVES`.
 
-Training and generation draw them with the same function from the same frames.
+Training and generation compute them with the same function from the same frames.
 """
 
 # B clips, F frames, E curves
@@ -16,7 +16,7 @@ CURVES: dict[str, Curves] = {"events": events.CURVES}
 
 
 def curve_counts(names: Iterable[str]) -> dict[str, int]:
-    """How many curves each name stands for, as `VMAsConfig.curves` holds it.
+    """The number of curves behind each name, as in `VMAsConfig.curves`.
 
     Raises:
         ValueError: an unknown name.
@@ -28,7 +28,7 @@ def draw_curves(names: Iterable[str], frames: np.ndarray, frame_rate: float) -> 
     """The curves of a batch of clips.
 
     Args:
-        names: of `CURVES`.
+        names: keys of `CURVES`.
         frames: uint8 [B, F, H, W, 3], RGB.
         frame_rate: frames per second.
 

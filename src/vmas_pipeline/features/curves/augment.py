@@ -1,20 +1,20 @@
-"""Curves made rougher for training: those of synthetic videos are cleaner than any camera's."""
+"""Roughens curves for training: those of synthetic videos are cleaner than any camera's."""
 
 # F frames, E curves
 
 import numpy as np
 
 BENDS = (0.5, 1.6)
-"""Powers that heights are raised to."""
+"""Range of the exponents applied to the heights."""
 
 
 def roughen(curves: np.ndarray, amount: float, draw: np.random.Generator) -> np.ndarray:
-    """Bend, blur and add a floor of noise, the same for all curves of a clip but for the noise itself.
+    """Distort, blur and add a noise floor, identically for all curves of a clip except for the noise itself.
 
     Args:
         curves: float32 [F, E] in [0, 1].
-        amount: the most that the noise may be, as a share of full height.
-        draw: decides all of it.
+        amount: maximum noise, as a fraction of full height.
+        draw: source of all randomness.
 
     Returns:
         float32 [F, E] in [0, 1].

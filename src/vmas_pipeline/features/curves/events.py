@@ -1,6 +1,6 @@
-"""What happens in a picture, whatever it shows: motion, change of the scene, change of the light.
+"""Events in a picture, independent of its content: motion, scene changes, light changes.
 
-Each is scaled by its own range in the clip, so that a calm film and a wild one give curves of one height.
+Each is scaled by its own range in the clip: calm and lively videos give curves of the same height.
 """
 
 # F frames, H height, W width
@@ -11,21 +11,21 @@ from vmas_pipeline.features.curves.interface import Curves
 from vmas_pipeline.features.flow import mean_flow
 
 LEAST = {"motion": 2e-3, "scene": 0.1, "light": 4e-3}
-"""Rises below these are noise: widths of the picture a frame, share of the histogram, share of full white."""
+"""Rises below these are noise: picture widths per frame, fraction of the histogram, fraction of full white."""
 
 BINS = 8
-"""Levels of each colour in the histograms that scenes are told apart by."""
+"""Levels per colour channel in the histograms that detect scene changes."""
 
 
 def draw(frames: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Motion, scene and light from each frame to the one before it.
+    """Motion, scene and light changes of each frame against the previous one.
 
     Args:
         frames: uint8 [F, H, W, 3], RGB.
-        frame_rate: unused: the curves are by frame.
+        frame_rate: unused: the curves are per frame.
 
     Returns:
-        float32 [F, 3] in [0, 1]; the first frame has none.
+        float32 [F, 3] in [0, 1]; zero for the first frame.
     """
     if len(frames) < 2:
         return np.zeros((len(frames), 3), np.float32)
@@ -35,7 +35,7 @@ def draw(frames: np.ndarray, frame_rate: float) -> np.ndarray:
 
 
 def _scene(frames: np.ndarray) -> np.ndarray:
-    """Half the L1 distance of the colour histograms of two neighbours, [F - 1]: 1 when no colour stays."""
+    """Half the L1 distance between neighbouring frames' colour histograms, [F - 1]: 1 when they share no colour."""
     levels = (frames // (256 // BINS)).reshape(len(frames), -1, 3).astype(np.int64)
     codes = levels @ np.array([BINS * BINS, BINS, 1])  # [F, H * W]
     histograms = np.stack([np.bincount(code, minlength=BINS**3) for code in codes]) / codes.shape[1]
@@ -48,7 +48,7 @@ def _light(frames: np.ndarray) -> np.ndarray:
 
 
 def _scaled(change: np.ndarray, least: float) -> np.ndarray:
-    """The rise above the median, in parts of the clip's largest, which counts as `least` at the least."""
+    """The rise above the median, as a fraction of the clip's largest rise or of `least`, whichever is larger."""
     rise = np.maximum(change - np.median(change), 0)
     return rise / max(float(rise.max()), least)
 

@@ -1,4 +1,4 @@
-"""What a file of curves offers."""
+"""The interface of a file of curves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The video encoders, each in a file with its config, its normalisation and the mapping of its published weights."""
+"""The video encoders, one per file with its config, normalisation and mapping of published weights."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from vmas_pipeline.model.encoders.interface import Encoder, EncoderConfig
 
 
 class Kind(NamedTuple):
-    """An encoder and the dataclass of its sizes, which has a field `kind`."""
+    """An encoder and its config dataclass, which has a field `kind`."""
 
     config: type
     network: type[Encoder]
@@ -21,10 +21,10 @@ ENCODERS: dict[str, Kind] = {
 
 
 def encoder_kind(name: str) -> Kind:
-    """The encoder of a name.
+    """The encoder with this name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none with that name.
     """
     if name not in ENCODERS:
         raise ValueError(f"video encoder kind {name!r} is unknown: choose one of {', '.join(ENCODERS)}")
@@ -32,7 +32,7 @@ def encoder_kind(name: str) -> Kind:
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
-    """The encoder of a config, with random weights."""
+    """The encoder for a config, with random weights."""
     return encoder_kind(config.kind).network(config)
 
 

@@ -1,4 +1,4 @@
-"""CLIP's vision transformer, frame by frame: a row of the paper's Table 6, behind the video encoder's interface."""
+"""CLIP's vision transformer, frame by frame: a row of the paper's Table 6, with the video encoder interface."""
 
 # B batch, F frames, D width
 
@@ -27,15 +27,15 @@ class ClipViTConfig:
     patch: int
     """Side of a patch in pixels."""
     width: int
-    """Channels, also those that come out."""
+    """Number of channels, also of the output."""
     depth: int
     heads: int
     temporal_stride: Literal[1] = 1
-    """Frames that become one time step."""
+    """Frames per output time step."""
 
     @property
     def steps(self) -> int:
-        """Time steps that come out."""
+        """Number of output time steps."""
         return self.frames
 
 
@@ -45,7 +45,7 @@ def clip_base() -> ClipViTConfig:
 
 
 class ClipViT(Encoder):
-    """One feature vector a frame: the class token after CLIP's last norm, before its projection."""
+    """One feature vector per frame: the class token after CLIP's last norm, before its projection."""
 
     mean = (0.48145466, 0.4578275, 0.40821073)
     deviation = (0.26862954, 0.26130258, 0.27577711)
@@ -53,7 +53,7 @@ class ClipViT(Encoder):
     published = "OpenAI's, open_clip's or timm's CLIP ViT-B/16"
 
     def __init__(self, config: ClipViTConfig):
-        # timm takes seconds to import, which the other encoders need not spend
+        # timm takes seconds to import, and the other encoders do not need it
         from timm.layers import QuickGELU
         from timm.models.vision_transformer import VisionTransformer
 
@@ -73,7 +73,7 @@ class ClipViT(Encoder):
 
     @property
     def activation_checkpointing(self) -> bool:
-        """Whether blocks keep their inputs alone for the backward pass."""
+        """Whether blocks keep only their inputs for the backward pass."""
         return self.transformer.grad_checkpointing
 
     @activation_checkpointing.setter
@@ -87,7 +87,7 @@ class ClipViT(Encoder):
         return self.transformer(images).unflatten(0, (len(frames), -1))
 
     def load_published(self, state: Mapping[str, Tensor]) -> Loaded:
-        """Take over CLIP's weights, all of them or none.
+        """Load CLIP's weights, all of them or none.
 
         Args:
             state: of OpenAI's or open_clip's CLIP (its `visual.` part), or of timm's vision transformer.

@@ -1,8 +1,8 @@
-"""The temporal video encoder: Hiera whose pooling stride and attention window are set for each stage (section 4.2).
+"""The temporal video encoder: Hiera with a configurable pooling stride and attention window per stage (section 4.2).
 
 Stock Hiera pools 2x2 three times and derives its attention windows from one "mask unit" that shrinks with each pooling;
-the paper's strides 4, 7, 2 cannot be written that way. Here tokens stay in their [T, H, W] grid and every stage has its
-own stride and window, of which stock Hiera (2, 2, 2; windows 8, 4, all, all) is one choice. Parameter names are the
+the paper's strides 4, 7, 2 cannot be expressed that way. Here tokens stay in their [T, H, W] grid and every stage has
+its own stride and window; stock Hiera (2, 2, 2; windows 8, 4, all, all) is one setting. Parameter names are the
 original's.
 """
 
@@ -23,14 +23,14 @@ from vmas_pipeline.model.encoders.interface import Encoder
 from vmas_pipeline.model.weights import Loaded, State, load
 
 STEPS_IN_CACHE = 2
-"""Time steps that a CPU takes through the first stages at once (docs/performance.md)."""
+"""Time steps that a CPU processes together in the first stages (docs/performance.md)."""
 
 KERNEL, TIMES = "patch_embed.proj.weight", "pos_embed_temporal"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HieraConfig:
-    """Hiera with a pooling stride and an attention window for each stage (paper section 4.2, Table 2)."""
+    """Hiera with a pooling stride and an attention window per stage (paper section 4.2, Table 2)."""
 
     kind: Literal["hiera"] = "hiera"
     frames: int
@@ -44,9 +44,9 @@ class HieraConfig:
     heads: tuple[int, ...]
     """Attention heads of each stage."""
     pool_strides: tuple[int, ...]
-    """Spatial Q-pooling on entering stages 2, 3, ...: one fewer than there are stages."""
+    """Spatial Q-pooling on entry to stages 2, 3, ...: one fewer than there are stages."""
     windows: tuple[int | None, ...]
-    """Side of the square attention window of each stage, within one frame; None attends over all frames and places."""
+    """Side of each stage's square attention window within one frame; None attends over all frames and positions."""
     patch_kernel: tuple[int, int, int] = (3, 7, 7)
     patch_stride: tuple[int, int, int] = (2, 4, 4)
     patch_padding: tuple[int, int, int] = (1, 3, 3)
@@ -69,17 +69,17 @@ class HieraConfig:
 
     @property
     def steps(self) -> int:
-        """Time steps that come out: frames over the temporal stride of the patch convolution."""
+        """Number of output time steps: frames divided by the temporal stride of the patch convolution."""
         return self.frames // self.patch_stride[0]
 
     @property
     def temporal_stride(self) -> int:
-        """Frames that become one time step."""
+        """Frames per output time step."""
         return self.patch_stride[0]
 
     @property
     def width(self) -> int:
-        """Channels that come out."""
+        """Number of output channels."""
         return self.widths[-1]
 
     @property
@@ -107,7 +107,7 @@ def stock_hiera() -> HieraConfig:
 
 
 class Hiera(Encoder):
-    """Video frames to one feature vector a time step.
+    """Video frames to one feature vector per time step.
 
     Args:
         config: sizes, strides and windows.
@@ -129,7 +129,7 @@ class Hiera(Encoder):
         self.pos_embed_temporal = nn.Parameter(torch.zeros(1, config.steps, config.widths[0]))
         blocks = _blocks(config)
         self.blocks = nn.Sequential(*blocks)
-        self.local = len(list(takewhile(lambda block: block.attn.window is not None, blocks)))  # see single frames
+        self.local = len(list(takewhile(lambda block: block.attn.window is not None, blocks)))  # within single frames
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.activation_checkpointing = False  # of the blocks within single frames
         self._initialise()
@@ -150,24 +150,24 @@ class Hiera(Encoder):
         return self.blocks[self.local :](torch.cat(parts, dim=1))
 
     def _within_frames(self, x: Tensor) -> Tensor:
-        """The blocks that see single frames: [B, t, H, W, C] -> [B, t, h, w, D]."""
+        """The blocks within single frames: [B, t, H, W, C] -> [B, t, h, w, D]."""
         for block in list(self.blocks)[: self.local]:
             keep = not (self.activation_checkpointing and torch.is_grad_enabled())
             x = block(x) if keep else checkpoint(block, x, use_reentrant=False)
         return x
 
     def _steps_at_once(self, x: Tensor) -> int:
-        """Time steps that the blocks within single frames take at once: on a CPU few, which then stay in its cache."""
+        """Time steps that the blocks within single frames process together: few on a CPU, to stay in its cache."""
         return STEPS_IN_CACHE if x.device.type == "cpu" and not torch.is_grad_enabled() else x.shape[1]
 
     def load_published(self, state: Mapping[str, Tensor]) -> Loaded:
-        """Take over Hiera's weights, all of them or none; see `hiera_weights` for what is made to fit.
+        """Load Hiera's weights, all of them or none; see `hiera_weights` for what is adapted.
 
         Args:
-            state: of facebookresearch/hiera or timm's Hiera, for images or video, pretraining included.
+            state: of facebookresearch/hiera or timm's Hiera, for images or video, including pretraining checkpoints.
 
         Returns:
-            What was taken, kept (the last norm, where there is none), dropped (the classifier) and changed.
+            What was taken, kept (the last norm, if the state has none), dropped (the classifier) and changed.
 
         Raises:
             ValueError: weights of another model; the message names entries and shapes.
@@ -187,13 +187,13 @@ class Hiera(Encoder):
 
 
 def frame_difference(frames: Tensor) -> Tensor:
-    """|Frame - the one before|, averaged over colours: [B, 3, F, H, W] -> [B, 1, F, H, W]; zero for the first frame."""
+    """|frame - previous frame|, averaged over colours: [B, 3, F, H, W] -> [B, 1, F, H, W]; zero for the first frame."""
     difference = frames.diff(dim=2).abs().mean(1, keepdim=True)
     return functional.pad(difference, (0, 0, 0, 0, 1, 0))
 
 
 def _blocks(config: HieraConfig) -> list[Block]:
-    """Blocks of all stages. A stage's first block pools, and still attends by the window of the stage before it."""
+    """Blocks of all stages. A stage's first block pools, and still uses the previous stage's attention window."""
     blocks: list[Block] = []
     depth = sum(config.depths)
     for stage, count in enumerate(config.depths):
@@ -230,11 +230,11 @@ def hiera_base_224() -> Hiera:
 
 
 def hiera_weights(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tuple[State, list[str], dict[str, str]]:
-    """Hiera's weights under the video encoder's names, made to fit where that keeps their meaning.
+    """Hiera's weights under the video encoder's names, adapted where that preserves their meaning.
 
-    Image weights become video weights: the patch kernel is repeated over time and divided by its length, so that a
-    still video gives what the image gave (I3D, Carreira and Zisserman 2017), and times get no position. Temporal
-    positions of another number are interpolated. Pooling strides and windows have no weights: they may differ.
+    Image weights become video weights: the patch kernel is repeated over time and divided by its length, which makes a
+    still video give the image's output (I3D, Carreira and Zisserman 2017), and temporal positions are zero. A different
+    number of temporal positions is interpolated. Pooling strides and windows have no weights: they may differ.
 
     Args:
         state: of facebookresearch/hiera (MAE pretraining too) or timm's Hiera, 2-D or 3-D.
@@ -259,7 +259,7 @@ def hiera_weights(state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tu
 
 
 def _kernel_to_fit(kernel: Tensor, ours: Tensor) -> tuple[Tensor, str]:
-    """A patch kernel with our length in time and our channels, and what was done to it."""
+    """A patch kernel with our temporal length and our channels, and a description of the change."""
     done = []
     if kernel.dim() == 4:
         kernel = inflate(kernel, ours.shape[2])
@@ -271,7 +271,7 @@ def _kernel_to_fit(kernel: Tensor, ours: Tensor) -> tuple[Tensor, str]:
 
 
 def _hiera_name(name: str) -> str | None:
-    """Our name of one of Hiera's parameters; None for heads and for the decoder of its pretraining."""
+    """Our name for one of Hiera's parameters; None for heads and the pretraining decoder."""
     for theirs in ("encoder_norm.", "head.norm.", "norm."):  # MAE, timm, facebookresearch
         if name.startswith(theirs):
             return f"norm.{name.removeprefix(theirs)}"
@@ -282,10 +282,10 @@ def _hiera_name(name: str) -> str | None:
 
 
 def inflate(kernel: Tensor, length: int) -> Tensor:
-    """An image kernel for video, [D, C, h, w] -> [D, C, length, h, w]; over time it sums to the image's."""
+    """An image kernel for video, [D, C, h, w] -> [D, C, length, h, w]; its sum over time is the image kernel."""
     return kernel.unsqueeze(2).repeat(1, 1, length, 1, 1) / length
 
 
 def interpolate_positions(positions: Tensor, steps: int) -> Tensor:
-    """Positions for another number of time steps, linearly: [1, T, D] -> [1, steps, D]."""
+    """Positions for another number of time steps, interpolated linearly: [1, T, D] -> [1, steps, D]."""
     return functional.interpolate(positions.transpose(1, 2), steps, mode="linear").transpose(1, 2)

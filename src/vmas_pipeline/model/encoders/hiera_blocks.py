@@ -58,7 +58,7 @@ class Block(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two layers, four times as wide between them."""
+    """Two layers with a hidden layer four times as wide."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -70,7 +70,7 @@ class Mlp(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training a branch is left out, for each clip with this probability (Huang et al. 2016)."""
+    """Stochastic depth: in training a branch is dropped for each clip with this probability (Huang et al. 2016)."""
 
     def __init__(self, rate: float):
         super().__init__()
@@ -84,7 +84,7 @@ class DropPath(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Attention within square windows of one frame, or over everything; queries may be pooled before it."""
+    """Attention within square windows of one frame, or over everything; queries may be pooled first."""
 
     def __init__(self, width_in: int, width: int, heads: int, window: int | None, pool: int):
         super().__init__()
@@ -107,7 +107,7 @@ class WindowAttention(nn.Module):
 
 
 def split_windows(x: Tensor, side: int | None) -> Tensor:
-    """Cut a token grid into square windows of single frames; side None leaves it whole.
+    """Partition a token grid into square windows of single frames; side None keeps it whole.
 
     [B, T, H, W, D] -> [B * T * rows * columns, 1, side, side, D].
     """
@@ -130,5 +130,5 @@ def max_pool(x: Tensor, stride: int) -> Tensor:
     """Spatial max pooling of a token grid: [B, T, H, W, D] -> [B, T, H / stride, W / stride, D]."""
     if stride == 1:
         return x
-    # one axis after the other: on a CPU 35 times as fast as both at once
+    # one axis at a time: on a CPU 35 times as fast as both together
     return x.unflatten(2, (-1, stride)).amax(3).unflatten(3, (-1, stride)).amax(4)

@@ -1,4 +1,4 @@
-"""What a video encoder is: a clip's frames in, one feature vector a time step out."""
+"""The video encoder interface: a clip's frames in, one feature vector per time step out."""
 
 # B batch, F frames, T time steps, D width
 
@@ -13,7 +13,7 @@ from vmas_pipeline.model.weights import Loaded
 
 
 class EncoderConfig(Protocol):
-    """What the model asks of any encoder's sizes, which are a frozen dataclass."""
+    """The fields that the model requires of any encoder's config, a frozen dataclass."""
 
     @property
     def kind(self) -> str:
@@ -29,11 +29,11 @@ class EncoderConfig(Protocol):
 
     @property
     def temporal_stride(self) -> int:
-        """Frames that become one time step."""
+        """Frames per output time step."""
 
     @property
     def width(self) -> int:
-        """Channels that come out."""
+        """Number of output channels."""
 
 
 class Encoder(nn.Module, ABC):
@@ -41,15 +41,15 @@ class Encoder(nn.Module, ABC):
 
     config: EncoderConfig
     activation_checkpointing: bool
-    """Whether blocks keep their inputs alone for the backward pass."""
+    """Whether blocks keep only their inputs for the backward pass."""
     mean: ClassVar[tuple[float, float, float]]
     """Of the RGB values in [0, 1] that its published weights were trained on."""
     deviation: ClassVar[tuple[float, float, float]]
     published: ClassVar[str]
-    """Which published weights it takes, for people."""
+    """Which published weights it loads, in words."""
 
     def normalise(self, frames: Tensor) -> Tensor:
-        """Decoded frames as the encoder takes them: uint8 [B, F, H, W, 3], RGB -> float32 [B, 3, F, H, W]."""
+        """Decoded frames as encoder input: uint8 [B, F, H, W, 3], RGB -> float32 [B, 3, F, H, W]."""
         mean, deviation = (torch.tensor(values, device=frames.device) * 255 for values in (self.mean, self.deviation))
         return ((frames.float() - mean) / deviation).permute(0, 4, 1, 2, 3)
 
@@ -64,19 +64,19 @@ class Encoder(nn.Module, ABC):
             [B, T, D], T = F / temporal stride.
 
         Raises:
-            ValueError: the shape is not the one that the config names.
+            ValueError: the shape does not match the config.
         """
 
     @abstractmethod
     def load_published(self, state: Mapping[str, Tensor]) -> Loaded:
-        """Take over published weights, all of them or none.
+        """Load published weights, all of them or none.
 
         Raises:
             ValueError: weights of another model; the message names entries and shapes.
         """
 
     def check(self, frames: Tensor) -> None:
-        """Raise a ValueError unless frames are [B, 3, F, H, W] of the config's sizes."""
+        """Raise a ValueError unless frames are [B, 3, F, H, W] with the config's sizes."""
         count, size = self.config.frames, self.config.frame_size
         if frames.dim() != 5 or frames.shape[1:] != (3, count, size, size):
             raise ValueError(f"frames {list(frames.shape)} must have the shape [batch, 3, {count}, {size}, {size}]")
