@@ -119,7 +119,7 @@ def test_a_run_is_tracked_with_its_resolved_parameters_and_origin(project):
     assert status == 0
     _, run = last_run(project)
     assert run.info.status == "FINISHED" and run.info.run_name == "__default__"
-    assert run.data.params == {"tiny.steps": "3", "tiny.rate": "0.25"}  # the default beside what the file says
+    assert run.data.params == {"tiny.steps": "3", "tiny.rate": "0.25"}  # the default next to what the file sets
     assert run.data.tags["kedro.env"] == "local" and run.data.tags["version.torch"]
 
 

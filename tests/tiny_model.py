@@ -1,4 +1,4 @@
-"""A whole model folder of random weights, and films to try it on."""
+"""A complete model folder with random weights, and videos to try it on."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def tiny_generator(seed: int = 0) -> Generator:
 
 
 def _spread(module: torch.nn.Module) -> None:
-    """Codebooks are zeros until the codec is trained; random ones let the tokens be heard."""
+    """Codebooks are zeros until the codec is trained; random ones make the tokens audible."""
     for name, buffer in module.named_buffers(recurse=False):
         if name == "embed":
             buffer.normal_()

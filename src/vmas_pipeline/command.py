@@ -85,7 +85,7 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     parser.add_argument("--seconds", type=_above_zero, help="music for the first SECONDS only, then silence")
     parser.add_argument(
-        "--int8", action="store_true", help="compute on the CPU with weights of 8 bits: faster, slightly other music"
+        "--int8", action="store_true", help="compute on the CPU with 8-bit weights: faster, slightly different music"
     )
     parser.add_argument(
         "--max-duration",

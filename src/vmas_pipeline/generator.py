@@ -1,6 +1,6 @@
 """Music for a video of any length: used by training, evaluation, serving and the command line alike.
 
-A model folder holds `config.json` (format, model, clip, sampling, training), `model.safetensors` and `codec/`.
+A model folder contains `config.json` (format, model, clip, sampling, training), `model.safetensors` and `codec/`.
 """
 
 # B batch, T frames, K codebooks, N samples

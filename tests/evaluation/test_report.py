@@ -39,7 +39,7 @@ def test_every_link_is_relative_and_exists(page):
     parser = Links()
     parser.feed(page.read_text())
     assert parser.open == []
-    assert len(parser.links) == 12  # two clips of two films, each with the still, and two spectrograms
+    assert len(parser.links) == 12  # two clips of two videos, each with the still, and two spectrograms
     assert all((page.parent / link).is_file() for link in parser.links)
     assert len(list((page.parent / "media").iterdir())) == 10
 

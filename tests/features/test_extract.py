@@ -1,4 +1,4 @@
-"""From two real films to shards, in this process and on Ray."""
+"""From two real videos to shards, in this process and on Ray."""
 
 from dataclasses import asdict
 

@@ -14,7 +14,7 @@ import pytest
 FilmMaker = Callable[..., Path]
 
 RAMP = r"color=black:s=64x48:r=25:d={},geq=lum='20+2*mod(N\,100)':cb=128:cr=128"
-"""FFmpeg's source of frames that tell their number modulo 100, 25 a second; {} takes the seconds."""
+"""FFmpeg's source of frames that encode their number modulo 100, 25 per second; {} takes the seconds."""
 
 CLICKS = r"aevalsrc=0.8*sin(2*PI*1000*t)*lt(mod(t-0.5\,1)\,0.02):s=48000:d={}"
 """Its source of sound: 20 ms of 1 kHz half a second after each second."""
@@ -59,7 +59,7 @@ def picture_hashes(path: Path, stream: str = "0:V:0") -> tuple[str, ...]:
 
 
 def grey_ramp(count: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """Frames whose brightness tells their number: 20, 25, 30, ... [T, H, W, 3]."""
+    """Frames whose brightness encodes their number: 20, 25, 30, ... [T, H, W, 3]."""
     levels = 20 + 5 * np.arange(count)
     return np.broadcast_to(levels[:, None, None, None], (count, height, width, 3)).astype(np.uint8)
 
@@ -71,7 +71,7 @@ def frame_numbers(frames: np.ndarray) -> list[int]:
 
 @pytest.fixture
 def make_film(tmp_path: Path) -> FilmMaker:
-    """Writes a film: any container, codecs, pixel format, time stamps, rotation, sound or none."""
+    """Writes a video: any container, codecs, pixel format, timestamps, rotation, with or without audio."""
 
     def make(
         name: str = "film.mp4",

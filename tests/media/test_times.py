@@ -1,4 +1,4 @@
-"""Reading goes by time stamps: a span read at an offset is what the video shows there, in any container."""
+"""Reading follows timestamps: a span read at an offset is what the video shows there, in any container."""
 
 import functools
 from pathlib import Path

@@ -116,7 +116,7 @@ def test_no_worker_outlives_its_caller(tmp_path: Path, end: signal.Signals) -> N
 
 
 def test_sound_in_an_order_of_channels_that_is_not_ffmpegs_own_is_read(tmp_path: Path) -> None:
-    """PyAV 18 frees such a layout twice and the process ends: a film of this kind took curation and servers with it."""
+    """PyAV 18 frees such a layout twice and the process ends: such a video crashed curation and servers."""
     path = tmp_path / "film.mov"
     sources = ["-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-f", "lavfi", "-i", "sine=d=1"]
     ffmpeg(*sources, "-ac", 8, "-ar", 48_000, "-c:a", "pcm_s16le", path)

@@ -65,7 +65,7 @@ def test_a_second_run_writes_only_what_is_missing(tmp_path: Path) -> None:
     config = SampleDataConfig(**SMALL | {"flawed": 0})
     write_sample_data(config, tmp_path)
     before = state(tmp_path)
-    (tmp_path / "000001.info.json").unlink()  # as if killed between film and sidecar
+    (tmp_path / "000001.info.json").unlink()  # as if killed between video and sidecar
     write_sample_data(config, tmp_path)
     after = state(tmp_path)
     assert {name for name in before if before[name] != after[name]} == {"000001.mp4", "000001.info.json"}

@@ -28,7 +28,7 @@ def test_parameters_are_those_of_the_model(paper):
 
 
 def test_memory_is_that_of_the_zero_paper(paper):
-    """Rajbhandari et al. 2020, figure 1: bytes a weight for Adam in half precision."""
+    """Rajbhandari et al. 2020, figure 1: bytes per weight for Adam in half precision."""
     weights = sum(paper.parameters.values())
     expected = [16, 4 + 12 / 32, 2 + 14 / 32, 16 / 32]
     assert [paper.memory[stage] / weights for stage in range(4)] == pytest.approx(expected)

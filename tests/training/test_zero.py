@@ -68,7 +68,7 @@ ON_ONE_RANK = {
     "d-adaptation, zero 0": engine(processes=1, micro_batch=2, accumulation=2, zero_stage=0),
     "prodigy, zero 0": engine(processes=1, micro_batch=4, zero_stage=0),
 }
-"""How some of them go on."""
+"""How some of them resume."""
 
 
 def launch(jobs: dict[str, tuple[Job, int]], ranks: int, folder: Path) -> dict[str, dict]:

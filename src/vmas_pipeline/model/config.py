@@ -37,9 +37,9 @@ class VMAsConfig:
     video: EncoderConfig
     decoder: MusicDecoderConfig
     frame_rate: float
-    """Video frames a second."""
+    """Video frames per second."""
     token_rate: float
-    """Audio token frames a second."""
+    """Audio token frames per second."""
     code_width: int
     """Width of the codec's code vectors (the matrix E of section 4.4)."""
     projection_width: int

@@ -139,7 +139,7 @@ def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: f
     Args:
         peaks: of N clips, seconds.
         duration_s: of a clip.
-        frame_rate: as of `mv_align`.
+        frame_rate: as for `mv_align`.
 
     Returns:
         The period in seconds, and the score of each clip, [N].

@@ -37,7 +37,7 @@ class EncoderConfig(Protocol):
 
 
 class Encoder(nn.Module, ABC):
-    """A video encoder of one kind, made from its config."""
+    """A video encoder of one kind, built from its config."""
 
     config: EncoderConfig
     activation_checkpointing: bool
