@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.shards import Sample, check_strip, write_shard
@@ -32,8 +32,8 @@ class Shard:
     """The tar to write; its record, a parquet file, is under records/ next to it."""
     key: str
     """Hash of everything that determines the content: a shard with the same key is not regenerated."""
-    rows: list[dict[str, Any]]
-    """Rows of the manifest."""
+    rows: "pd.DataFrame"
+    """Rows of the manifest: a slice of its arrays, not objects."""
 
     @property
     def record(self) -> Path:
@@ -86,11 +86,10 @@ def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec
     settings["raft_weights"] = config.raft_weights and content_hash(config.raft_weights)
     common = [code_version("vmas_pipeline.features.clip", __name__), settings, asdict(clip), content_hash(codec)]
     shards = []
-    for split, part in manifest.groupby("split", sort=True):
-        rows: list[dict[str, Any]] = [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]
-        for number, first in enumerate(range(0, len(rows), config.shard_size)):
-            chosen = rows[first : first + config.shard_size]
-            text = json.dumps([common, chosen], sort_keys=True, default=str)
+    for split, part in manifest[[*INDEXED, "audio_path"]].groupby("split", sort=True):
+        for number, first in enumerate(range(0, len(part), config.shard_size)):
+            chosen = part.iloc[first : first + config.shard_size]
+            text = json.dumps(common, sort_keys=True, default=str) + chosen.to_csv(index=False)
             key = hashlib.sha256(text.encode()).hexdigest()[:16]
             shards.append(Shard(path=out / str(split) / f"{number:06d}.tar", key=key, rows=chosen))
     return shards
@@ -105,7 +104,7 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
     network = _codec(str(codec), content_hash(codec))
     samples: list[Sample] = []
     records: list[dict[str, Any]] = []
-    for row in shard.rows:
+    for row in cast("list[dict[str, Any]]", shard.rows.to_dict("records")):
         about = {name: row.get(name) for name in INDEXED}
         try:
             sample = extract_clip(row, config, clip, network)
