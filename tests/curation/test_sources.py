@@ -16,7 +16,7 @@ def test_every_file_of_the_tree_may_be_a_film_but_sidecars_and_hidden_ones(tmp_p
 
 
 def test_a_folder_without_films_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"holds no film: put videos there.*or run the pipeline sample_data"):
+    with pytest.raises(ValueError, match=r"contains no video: put videos there.*or run the pipeline sample_data"):
         find_sources(tmp_path)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from vmas_pipeline.media import portable
 
 SIDECAR = ".info.json"
-"""Follows a film's name without ending, as yt-dlp writes it."""
+"""Follows a video's name without suffix, as yt-dlp writes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a sidecar says about a film."""
+    """Metadata of a video from its sidecar."""
 
     licence: str  # "unknown" when it does not say
     genre: str | None
@@ -25,7 +25,7 @@ class About:
 
 
 def find_sources(folder: Path) -> list[Path]:
-    """Every file in a folder's tree, sorted by path: what is a film is asked of the demuxer, not of the name.
+    """Every file in a folder's tree, sorted by path: the demuxer decides what is a video, not the name.
 
     Left out are sidecars and hidden files, which are half-written or none of ours. Links that lead nowhere stay in, to
     be refused with their reason.
@@ -42,12 +42,12 @@ def find_sources(folder: Path) -> list[Path]:
         and not path.name.endswith(SIDECAR)
     ]
     if not files:
-        raise ValueError(f"{folder} holds no film: put videos there, or run the pipeline sample_data")
+        raise ValueError(f"{folder} contains no video: put videos there, or run the pipeline sample_data")
     return files
 
 
 def fingerprint(path: Path) -> tuple[str, int, int, int]:
-    """Changes when the film or its sidecar does, without reading them."""
+    """Changes when the video or its sidecar does, without reading them."""
     size, modified = _status(path)
     return portable(path), size, modified, _status(_sidecar(path))[1]
 
@@ -62,7 +62,7 @@ def _status(path: Path) -> tuple[int, int]:
 
 
 def source_id(path: Path) -> str:
-    """Names a film by its content: the first 16 hex digits of its SHA-256."""
+    """Identifies a video by its content: the first 16 hex digits of its SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 

@@ -111,7 +111,7 @@ def train_rank(job: Job) -> None:
     if (started := torch.distributed.get_world_size()) != job.train.engine.ranks:
         raise ValueError(
             f"{started} ranks were started for a job of {job.train.engine.ranks}: start as many, or set "
-            "train.engine.processes and train.engine.nodes and write the job anew"
+            "train.engine.processes and train.engine.nodes and start the job again"
         )
     barrier = RankBarrier(job.train.engine.timeout_s)
     run = _prepare(job, device)

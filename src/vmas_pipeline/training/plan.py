@@ -78,7 +78,7 @@ class Plan:
             f"GB a rank for the activations of {config.engine.micro_batch} clips, activation checkpointing of "
             f"{config.engine.activation_checkpointing}: {self.activations / GIGA:.1f}; with the moving average rank 0 "
             f"needs {self.needed(config) / GIGA:.1f} in all",
-            f"time at 40 % of an H100's bf16 rate: {hours:.1f} h (reckoned, not measured)",
+            f"time at 40 % of an H100's bf16 rate: {hours:.1f} h (estimated, not measured)",
         ]
 
 

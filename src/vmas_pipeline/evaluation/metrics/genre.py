@@ -40,7 +40,7 @@ def compute(measured: Measured) -> list[MetricResult]:
             levels={"clips": float(known.sum())},
             per_clip={"genre_heard": heard},
             measured_with=f"logistic regression on {measured.tagger}'s embeddings of true music, plain and coded",
-            note="generated music heard as the video's genre; chance gives it to another video",
+            note="how often generated music is classified as the genre of its video; chance pairs it with another video",
         )
     ]
 
