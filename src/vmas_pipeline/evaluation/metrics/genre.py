@@ -40,7 +40,7 @@ def compute(measured: Measured) -> list[MetricResult]:
             levels={"clips": float(known.sum())},
             per_clip={"genre_heard": heard},
             measured_with=f"logistic regression on {measured.tagger}'s embeddings of true music, plain and coded",
-            note="how often generated music is classified as the genre of its video; chance pairs it with another video",
+            note="share of music classified as its video's genre; chance pairs it with another video",
         )
     ]
 
