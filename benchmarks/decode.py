@@ -6,18 +6,18 @@
 
 In float32 the tokens are compared before anything is timed; int8 weights (on a CPU) are timed beside, whose tokens are
 others. All run by turns in one process, and the fastest of the repeats counts: in seconds of CPU time, or of the wall's
-clock for a GPU. A peer that is not installed is left out and named. Each line printed is a JSON object: steps a second
-of ours and of the peer, and the most that the memory's measured rate allows.
+clock for a GPU. Each line printed is a JSON object: steps a second of ours and of the peer, none for one that is not
+installed, and the most that the memory's measured rate allows.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
-from timing import fastest, print_line
+from timing import SEED, add_device, begin, fastest, installed, print_line
 from torch import Tensor
 
 from vmas_pipeline.inference import SamplingConfig, generate
@@ -25,12 +25,12 @@ from vmas_pipeline.model.music_decoder import MusicDecoder
 from vmas_pipeline.model.pattern import undelay
 
 if TYPE_CHECKING:
-    from transformers import MusicgenForCausalLM
-
     from vmas_pipeline.inference.cpu import PackedDecoder
 
 CODEBOOKS = 4
-Generate = Callable[[], Tensor]
+Generate = Callable[[int], Tensor]
+"""So many frames, from their number."""
+WARM_UP = 4  # frames
 
 
 @dataclass(frozen=True)
@@ -53,55 +53,54 @@ class Sizes:
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(options.threads)
     sizes = Sizes(**{name: getattr(options, name) for name in Sizes.__dataclass_fields__})
-    context = torch.randn(sizes.batch, sizes.context, sizes.width, generator=torch.Generator().manual_seed(1))
+    context = torch.randn(sizes.batch, sizes.context, sizes.width, generator=torch.Generator().manual_seed(SEED + 1))
     context = context.to(options.device, getattr(torch, options.dtype))
-    decoder = _ours(sizes).to(context)
+    with torch.device(options.device):
+        decoder = MusicDecoder(width=sizes.width, layers=sizes.layers, heads=sizes.heads, card=sizes.card)
+        decoder = decoder.to(context).eval()
+        builders = {"audiocraft": _audiocraft, "transformers": _transformers}
+        peers, missing = installed(
+            **{name: partial(build, decoder, sizes, context) for name, build in builders.items()}
+        )
     ours = {"ours": _run(decoder, sizes, context)}
-    peers = _peers(decoder, sizes, context)
     exact = options.dtype == "float32"
-    with torch.inference_mode():
-        tokens = ours["ours"]()
-        for name, peer in peers.items():
-            same = torch.equal(peer(), tokens)  # at any rate a warm-up
-            assert same or not exact, f"{name} draws other tokens: there is nothing to compare"
+    _compare(ours["ours"], peers, sizes.frames if exact else WARM_UP, exact)
     if options.device == "cpu" and exact:
         from vmas_pipeline.inference.cpu import pack
 
         ours["int8"] = _run(decoder, sizes, context, int8=pack(decoder, int8=True))
-    seconds = fastest({**ours, **peers}, options.repeats, options.device)
-    rate = _read_rate(options.device)
+    runs = {name: partial(run, sizes.frames) for name, run in {**ours, **peers}.items()}
+    rates = {name: sizes.steps / s for name, s in fastest(runs, options.repeats, options.device).items()}
+    memory_rate = _read_rate(options.device)
     for variant in ours:
-        limit = rate / _bytes_a_step(decoder, sizes, 1 if variant == "int8" else context.element_size())
-        rate_of_ours = sizes.steps / seconds[variant]
-        for name in peers or ("nothing",):
-            other = {"peer": sizes.steps / seconds[name], "ratio": seconds[name] / seconds[variant]} if peers else {}
+        limit = memory_rate / _bytes_a_step(decoder, sizes, 1 if variant == "int8" else context.element_size())
+        for peer in builders:
             print_line(
-                name=f"decode: steps a second, {variant.replace('ours', options.dtype)} against {name}",
-                ours=rate_of_ours,
-                **other,
+                f"decode: steps a second, {variant.replace('ours', options.dtype)} against {peer}",
+                ours=rates[variant],
+                peer=rates.get(peer),
+                unit="steps a second",
+                why=missing.get(peer),
                 memory_limit=limit,
-                of_limit=rate_of_ours / limit,
-                tokens_equal=exact and variant == "ours",
+                of_limit=rates[variant] / limit,
+                tokens_equal=exact and variant == "ours" and peer in peers,
                 **vars(options),
             )
 
 
+@torch.inference_mode()
+def _compare(ours: Generate, peers: dict[str, Generate], frames: int, exact: bool) -> None:
+    """The peers' tokens with ours where they must be the same; at any rate a warm-up."""
+    tokens = ours(frames)
+    for name, peer in peers.items():
+        same = torch.equal(peer(frames), tokens)
+        assert same or not exact, f"{name} draws other tokens: there is nothing to compare"
+
+
 def _run(decoder: MusicDecoder, sizes: Sizes, context: Tensor, int8: "PackedDecoder | None" = None) -> Generate:
     sampling, seeds = SamplingConfig(top_k=1, guidance=sizes.guidance), range(len(context))
-    return lambda: generate(decoder, context, frames=sizes.frames, sampling=sampling, seeds=seeds, int8=int8)
-
-
-def _peers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> dict[str, Generate]:
-    """Those that are installed."""
-    found: dict[str, Generate] = {}
-    for name, build in (("audiocraft", _audiocraft), ("transformers", _transformers)):
-        try:
-            found[name] = build(decoder, sizes, context)
-        except ModuleNotFoundError as error:
-            print(f"{name} is not here ({error}): left out", file=sys.stderr)
-    return found
+    return lambda frames: generate(decoder, context, frames=frames, sampling=sampling, seeds=seeds, int8=int8)
 
 
 def _options() -> argparse.Namespace:
@@ -110,16 +109,15 @@ def _options() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--batch", type=int, default=1, help="clips at once")
     parser.add_argument("--guidance", type=float, default=1.0, help="above 1 runs every step with and without video")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--repeats", type=int, default=3)
-    return parser.parse_args()
+    add_device(parser)
+    return begin(parser)
 
 
-def _read_rate(device: str, megabytes: int = 256) -> float:
-    """Bytes a second that are read from memory, by summing what no cache holds."""
-    data = torch.ones(megabytes * 2**18, device=device)
+def _read_rate(device: str) -> float:
+    """Bytes a second that are read from memory, by summing what no cache holds: 256 MB, and 4 GB of a GPU's."""
+    data = torch.ones(2**30 if device == "cuda" else 2**26, device=device)
     return data.numel() * 4 / fastest({"sum": data.sum}, 5, device)["sum"]
 
 
@@ -129,11 +127,6 @@ def _bytes_a_step(decoder: MusicDecoder, sizes: Sizes, bytes_a_weight: int) -> f
     weights = sum(p.numel() for name, p in decoder.named_parameters() if not name.startswith("embeddings"))
     caches = rows * sizes.layers * 2 * sizes.width * (sizes.steps / 2 + sizes.context)
     return bytes_a_weight * weights + decoder.norm.weight.element_size() * caches
-
-
-def _ours(sizes: Sizes) -> MusicDecoder:
-    torch.manual_seed(0)
-    return MusicDecoder(width=sizes.width, layers=sizes.layers, heads=sizes.heads, card=sizes.card).eval()
 
 
 def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generate:
@@ -159,10 +152,10 @@ def _audiocraft(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Generat
     model = audiocraft_lm(sizes, Given({}), fuser).to(context).eval()
     decoder.load_musicgen(model.state_dict())
     guided = [ConditioningAttributes(text={"description": "x"})] * sizes.batch if sizes.guidance != 1 else []
-    return lambda: model.generate(
+    return lambda frames: model.generate(
         conditions=guided,
         num_samples=sizes.batch,
-        max_gen_len=sizes.frames,
+        max_gen_len=frames,
         use_sampling=False,
         cfg_coef=sizes.guidance,
     )
@@ -179,15 +172,16 @@ def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Gener
         ffn_dim=4 * sizes.width, num_attention_heads=sizes.heads, hidden_size=sizes.width, num_codebooks=CODEBOOKS,
         audio_channels=1, pad_token_id=sizes.card, bos_token_id=sizes.card, dropout=0.0,
     )  # fmt: skip
-    model = MusicgenForCausalLM(config).to(context).eval()
+    model: Any = MusicgenForCausalLM(config).to(context).eval()
     _give(decoder, model)
     guided = sizes.guidance != 1
     both = torch.cat([context, torch.zeros_like(context)]) if guided else context
 
-    def generate() -> Tensor:
+    def generate(frames: int) -> Tensor:
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        steps = torch.full((sizes.batch, CODEBOOKS, sizes.steps + 1), sizes.card, device=context.device)
-        for step in range(sizes.steps):
+        last = frames + CODEBOOKS - 1
+        steps = torch.full((sizes.batch, CODEBOOKS, last + 1), sizes.card, device=context.device)
+        for step in range(last):
             inputs = steps[:, :, step : step + 1]
             inputs = torch.cat([inputs, inputs]) if guided else inputs
             logits = model(
@@ -198,15 +192,15 @@ def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Gener
                 logits = without + sizes.guidance * (with_video - without)
             drawn = logits.argmax(-1)
             for k in range(CODEBOOKS):
-                if k <= step < k + sizes.frames:
+                if k <= step < k + frames:
                     steps[:, k, step + 1] = drawn[:, k]
         return undelay(steps[:, :, 1:])
 
     return generate
 
 
-def _give(decoder: MusicDecoder, model: "MusicgenForCausalLM") -> None:
-    """Copy our weights into transformers' model."""
+def _give(decoder: MusicDecoder, model: Any) -> None:
+    """Copy our weights into transformers' MusicgenForCausalLM."""
     theirs = model.model.decoder
     for k, embedding in enumerate(decoder.embeddings):
         theirs.embed_tokens[k].weight.data.copy_(embedding.weight)

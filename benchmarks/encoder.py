@@ -3,14 +3,14 @@
     python benchmarks/encoder.py              # one thread, float32, random weights
 
 The peer is timm's Hiera, whose 2-D and 3-D models ours equals (tests/model/encoders/test_hiera_parity.py). They run by
-turns in one process; the fastest of the repeats counts, in seconds of CPU time a clip.
+turns in one process; the fastest of the repeats counts, in seconds of CPU time a clip, or of the wall's clock on a GPU.
 """
 
 import argparse
 from collections.abc import Callable
 
 import torch
-from timing import fastest, print_line
+from timing import CLOCK, add_device, begin, fastest, print_line
 from timm.models.hiera import Hiera
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,24 +23,24 @@ PARTS = {"aten.convolution": "patches", "aten.addmm": "linear", "aten.bmm": "att
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    add_device(parser)
+    options = begin(parser)
     models = {
         "paper": (temporal_hiera_base, 96),
         "hiera_16": (hiera_base_16x224, 16),
         "clip_16": (_clip, 16),
         "timm_hiera_16": (_timm, 16),
     }
-    seconds = fastest({name: _run(build(), frames) for name, (build, frames) in models.items()}, options.repeats)
+    runs = {name: _run(build(), frames, options.device) for name, (build, frames) in models.items()}
+    seconds = fastest(runs, options.repeats, options.device)
     for name in ("paper", "hiera_16", "clip_16"):
         build, frames = models[name]
         print_line(
-            name=f"encoder: CPU seconds a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
+            f"encoder: {CLOCK[options.device]} a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
             ours=seconds[name],
             peer=seconds["timm_hiera_16"],
-            ratio=seconds[name] / seconds["timm_hiera_16"],
+            unit=CLOCK[options.device],
             giga_multiply_adds=_multiply_adds(build, frames),
             **vars(options),
         )
@@ -57,8 +57,8 @@ def _timm() -> Hiera:
     )  # fmt: skip
 
 
-def _run(model: nn.Module, frames: int) -> Callable[[], Tensor]:
-    model, clip = model.eval(), torch.randn(1, 3, frames, 224, 224)
+def _run(model: nn.Module, frames: int, device: str) -> Callable[[], Tensor]:
+    model, clip = model.eval().to(device), torch.randn(1, 3, frames, 224, 224, device=device)
     return lambda: model(clip)
 
 

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from timing import print_line
+from timing import add_device, begin, print_line
 
 from vmas_pipeline.inference import SamplingConfig, generate
 from vmas_pipeline.model.conditions import Conditions
@@ -25,9 +25,9 @@ def main() -> None:
     parser.add_argument("--size", default="vmas_paper", choices=SIZES)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--tokens", type=int, help="token frames; the clip's own when left out")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    options = parser.parse_args()
+    add_device(parser)
+    options = begin(parser)
     config, dtype = SIZES[options.size](), getattr(torch, options.dtype)
     before = _held(options.device)
     model = _random(config, dtype, options.device)
@@ -44,7 +44,9 @@ def main() -> None:
         seeds=[0],
     )
     peak, needed = (_peak(options.device) - before) / 1e9, _needed(model, options.tokens, options.guidance) / 1e9
-    print_line(name="memory: gigabytes of generation", ours=peak, peer=needed, ratio=peak / needed, **vars(options))
+    print_line(
+        "memory: gigabytes of generation against weights and caches", ours=peak, peer=needed, unit="GB", **vars(options)
+    )
 
 
 def _random(config: VMAsConfig, dtype: torch.dtype, device: str) -> VMAs:

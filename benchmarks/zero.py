@@ -1,11 +1,12 @@
-"""A training step of the whole model on two ranks: DeepSpeed's ZeRO as a training run has it, against plain PyTorch.
+"""A training step of the whole model: DeepSpeed's ZeRO as a training run has it, against plain PyTorch.
 
-    python benchmarks/zero.py             # ZeRO 2 on gloo against DistributedDataParallel, the embedded default's size
+    python benchmarks/zero.py             # ZeRO 2 on two ranks over gloo, the embedded default's size
     python benchmarks/zero.py --stage 3
+    python benchmarks/zero.py --device cuda --precision bf16 --size vmas_paper --layers 12    # a rank on each GPU
 
-Both take the same batches with the same loss, clipping and AdamW, by turns in the same two processes of one thread
-each; the fastest of the repeats counts, in seconds of the wall's clock. The line printed is a JSON object: seconds a
-step.
+Both take the same batches with the same loss, clipping and AdamW, by turns in the same processes of one thread each;
+plain PyTorch is DistributedDataParallel, in bf16 on a copy of the float32 weights. The fastest of the repeats counts,
+in seconds of the wall's clock. The line printed is a JSON object: seconds a step.
 """
 
 import argparse
@@ -14,15 +15,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
+from importlib.util import find_spec
 
 import torch
 import torch.distributed as dist
-from timing import print_line
+from plain import plain_step
+from timing import SEED, add_device, begin, print_line
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from vmas_pipeline.model.conditions import Conditions
+from vmas_pipeline.model.config import SIZES
 from vmas_pipeline.model.vmas import VMAs
-from vmas_pipeline.training.config import EngineConfig, ObjectiveConfig, TrainConfig
+from vmas_pipeline.training.config import EngineConfig, ModelConfig, ObjectiveConfig, TrainConfig
 from vmas_pipeline.training.data import Batch
 from vmas_pipeline.training.loop import build_engine, join_ranks
 from vmas_pipeline.training.objective import batch_losses
@@ -33,42 +39,78 @@ STEPS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", type=int, default=2, choices=(0, 1, 2, 3))
-    parser.add_argument("--batch", type=int, default=8, help="clips a rank")
-    parser.add_argument("--repeats", type=int, default=8)
-    options = parser.parse_args()
+    options = _options()
+    name = f"zero: seconds a step on {options.ranks} ranks, ZeRO {options.stage} against DistributedDataParallel"
+    if find_spec("deepspeed") is None:
+        why = "deepspeed is not installed"
+        return print_line(name, ours=None, peer=None, unit="seconds", why=why, **vars(options))
     if "RANK" not in os.environ:
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *sys.argv]
-        raise SystemExit(subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode)
-    torch.set_num_threads(1)
-    join_ranks(torch.device("cpu"), patience_s=300)
-    steps = {"ours": _engine_step(options), "plain": _plain_step(options)}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(options.repeats):
-        for name, step in steps.items():
-            dist.barrier()
-            started = time.perf_counter()
-            for _ in range(STEPS):
-                step()
-            dist.barrier()
-            seconds[name].append((time.perf_counter() - started) / STEPS)
+        raise SystemExit(_start(options.ranks, options.threads))
+    device = torch.device(options.device, int(os.environ["LOCAL_RANK"]) if options.device == "cuda" else None)
+    if options.device == "cuda":
+        torch.cuda.set_device(device)
+    join_ranks(device, patience_s=300)
+    config, batch = _config(options), _batch(options, device)
+    seconds = _fastest({"ours": _engine_step(config, batch), "plain": _plain_step(config, batch)}, options)
     if dist.get_rank() == 0:
-        ours, plain = min(seconds["ours"]), min(seconds["plain"])
-        print_line(
-            name=f"zero: seconds a step on two ranks, ZeRO {options.stage} against DistributedDataParallel",
-            ours=ours,
-            peer=plain,
-            ratio=ours / plain,
-            **vars(options),
-        )
+        print_line(name, ours=seconds["ours"], peer=seconds["plain"], unit="seconds", **vars(options))
     dist.destroy_process_group()
 
 
-def _engine_step(options: argparse.Namespace) -> Callable[[], None]:
-    layout = EngineConfig(processes=2, zero_stage=options.stage, micro_batch=options.batch)
-    config = TrainConfig(engine=layout)
-    engine, batch = build_engine(_model(config), config, done=0), _batch(options.batch)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stage", type=int, default=2, choices=(0, 1, 2, 3))
+    parser.add_argument("--size", default="vmas_base", choices=SIZES)
+    parser.add_argument("--layers", type=int, help="of the music decoder; the size's own when left out")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    parser.add_argument("--batch", type=int, default=8, help="clips a rank")
+    parser.add_argument("--ranks", type=int, help="two when left out, and of GPUs as many as there are")
+    parser.add_argument("--repeats", type=int, default=8)
+    add_device(parser)
+    options = begin(parser)
+    options.ranks = options.ranks or (torch.cuda.device_count() if options.device == "cuda" else 2)
+    return options
+
+
+def _start(ranks: int, threads: int) -> int:
+    """This script again, under torchrun."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), *sys.argv]
+    return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}).returncode
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    overrides = {"decoder": {"layers": options.layers}} if options.layers else {}
+    return TrainConfig(
+        steps=1,
+        model=ModelConfig(size=options.size, overrides=overrides),
+        engine=EngineConfig(
+            processes=options.ranks, zero_stage=options.stage, micro_batch=options.batch, precision=options.precision
+        ),
+    )
+
+
+def _fastest(steps: dict[str, Callable[[], None]], options: argparse.Namespace) -> dict[str, float]:
+    """Seconds a step, the least of the repeats, from all ranks' meeting to their next."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(options.repeats):
+        for name, step in steps.items():
+            started = _met(options.device)
+            for _ in range(STEPS):
+                step()
+            seconds[name].append((_met(options.device) - started) / STEPS)
+    return {name: min(times) for name, times in seconds.items()}
+
+
+def _met(device: str) -> float:
+    """The wall's clock when all ranks are there, their devices idle."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    dist.barrier()
+    return time.perf_counter()
+
+
+def _engine_step(config: TrainConfig, batch: Batch) -> Callable[[], None]:
+    engine = build_engine(_model(config), config, done=0)
 
     def step() -> None:
         output = engine(batch.conditions, batch.codes)
@@ -78,35 +120,32 @@ def _engine_step(options: argparse.Namespace) -> Callable[[], None]:
     return step
 
 
-def _plain_step(options: argparse.Namespace) -> Callable[[], None]:
-    config = TrainConfig()
-    model, batch = DistributedDataParallel(_model(config)), _batch(options.batch)
-    optimiser = build_optimiser(model.module, config.optimiser)
+def _plain_step(config: TrainConfig, batch: Batch) -> Callable[[], None]:
+    stepped = _model(config).to(batch.codes.device)
+    copy = deepcopy(stepped).to(torch.bfloat16) if config.engine.precision == "bf16" else stepped
+    worked = DistributedDataParallel(copy)
 
-    def step() -> None:
-        optimiser.zero_grad()
-        output = model(batch.conditions, batch.codes)
-        batch_losses(output, batch, ObjectiveConfig()).total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.max_grad_norm)
-        optimiser.step()
+    def loss() -> Tensor:
+        return batch_losses(worked(batch.conditions, batch.codes), batch, ObjectiveConfig()).total
 
-    return step
+    return plain_step(stepped, worked, loss, build_optimiser(stepped, config.optimiser), config.optimiser.max_grad_norm)
 
 
 def _model(config: TrainConfig) -> VMAs:
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     return VMAs(config.model.build())
 
 
-def _batch(size: int) -> Batch:
-    generator = torch.Generator().manual_seed(dist.get_rank())
+def _batch(options: argparse.Namespace, device: torch.device) -> Batch:
+    sizes, clips = _config(options).model.build(), options.batch
+    generator = torch.Generator().manual_seed(SEED + dist.get_rank())
+    video = (clips, sizes.frames_per_clip, sizes.video.frame_size, sizes.video.frame_size, 3)
+    tokens = sizes.tokens_per_clip
     return Batch(
-        conditions=Conditions.of_video(
-            torch.randint(0, 256, (size, 48, 32, 32, 3), dtype=torch.uint8, generator=generator)
-        ),
-        codes=torch.randint(0, 256, (size, 4, 250), generator=generator),
-        beat_weights=torch.ones(size, 250),
-    )
+        conditions=Conditions.of_video(torch.randint(0, 256, video, dtype=torch.uint8, generator=generator)),
+        codes=torch.randint(0, sizes.decoder.card, (clips, sizes.decoder.codebooks, tokens), generator=generator),
+        beat_weights=torch.ones(clips, tokens),
+    ).to(device)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,11 @@ class Similarity(VideoFilter):
     """timm's name of the CLIP image tower."""
     clip_weights: Path | None = None
     """Its weights as a file; none: timm fetches them by name."""
+    device: str = "cpu"
+    """Where CLIP runs."""
 
     columns: ClassVar[dict[str, tuple[float, float]]] = {"similarity": (-1, 1)}
+    execution: ClassVar[frozenset[str]] = frozenset({"device"})
 
     @property
     def side(self) -> int:  # type: ignore[override]
@@ -40,12 +43,12 @@ class Similarity(VideoFilter):
     def prepare(self) -> None:
         """Loads CLIP where it is asked for."""
         if self.embedding == "clip":
-            _load_clip(self.clip_model, self.clip_weights)
+            _load_clip(self.clip_model, self.clip_weights, self.device)
 
     def measure(self, video: Video) -> Scores:
         """Mean pairwise cosine of frame embeddings: 1 for a still picture."""
         if self.embedding == "clip":
-            embeddings = clip_features(video.frames, self.clip_model, self.clip_weights)
+            embeddings = clip_features(video.frames, self.clip_model, self.clip_weights, self.device)
         else:
             embeddings = thumbnails(video.frames)
         return {"similarity": mean_pairwise_cosine(embeddings)}
@@ -87,18 +90,18 @@ def thumbnails(frames: np.ndarray) -> np.ndarray:
     return np.concatenate([grey - grey.mean(axis=1, keepdims=True), constant], axis=1)
 
 
-def clip_features(frames: np.ndarray, model_name: str, weights: Path | None) -> np.ndarray:
+def clip_features(frames: np.ndarray, model_name: str, weights: Path | None, device: str = "cpu") -> np.ndarray:
     """CLIP's image features of frames uint8 [T, 224, 224, 3]: float32 [T, D]."""
     import torch
 
-    model, mean, std = _load_clip(model_name, weights)
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255  # [T, 3, H, W]
+    model, mean, std = _load_clip(model_name, weights, device)
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float() / 255  # [T, 3, S, S]
     with torch.inference_mode():
-        return model((pixels - mean) / std).numpy()
+        return model((pixels - mean) / std).cpu().numpy()
 
 
 @functools.cache
-def _load_clip(model_name: str, weights: Path | None):  # type: ignore[no-untyped-def]  # torch is imported late
+def _load_clip(model_name: str, weights: Path | None, device: str):  # type: ignore[no-untyped-def]  # torch is imported late
     """The image tower with its projection, and the mean and deviation of its pixels; kept by the worker.
 
     Raises:
@@ -120,5 +123,5 @@ def _load_clip(model_name: str, weights: Path | None):  # type: ignore[no-untype
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{way_out} ({error})") from error
     config = cast(dict[str, Any], model.pretrained_cfg)
-    mean, std = (torch.tensor(config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-    return model.eval(), mean, std
+    mean, std = (torch.tensor(config[key], device=device).view(1, 3, 1, 1) for key in ("mean", "std"))
+    return model.eval().to(device), mean, std
