@@ -1,7 +1,7 @@
 # make demo [ENV=smoke]: everything from nothing to a video with music. Needs Python 3.11 or 3.12 and make only.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz docs lint
+.PHONY: help setup demo test fuzz docs gpu-benchmarks lint
 
 BIN := .venv/bin
 STAMP := .venv/.setup-done
@@ -9,7 +9,7 @@ ENV ?=
 ARGS ?=
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: $(STAMP) ## the environment in .venv, from requirements.lock
 
@@ -22,6 +22,9 @@ test: setup ## the tests; ARGS="-k curation" for some of them
 
 fuzz: setup ## 500 damaged videos through curation and generation; VMAS_MUTATIONS=N for another number
 	VMAS_MUTATIONS=$(or $(VMAS_MUTATIONS),500) $(BIN)/python -m pytest -s tests/media/test_mutations.py
+
+gpu-benchmarks: setup ## what a GPU should answer, a JSON object a line; ARGS="train zero" for some of it
+	@$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 docs: setup ## docs/configuration.md, from the dataclasses of the parameters
 	$(BIN)/python docs/configuration.py

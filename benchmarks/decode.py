@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from timing import SEED, add_device, begin, fastest, installed, print_line
@@ -172,7 +172,7 @@ def _transformers(decoder: MusicDecoder, sizes: Sizes, context: Tensor) -> Gener
         ffn_dim=4 * sizes.width, num_attention_heads=sizes.heads, hidden_size=sizes.width, num_codebooks=CODEBOOKS,
         audio_channels=1, pad_token_id=sizes.card, bos_token_id=sizes.card, dropout=0.0,
     )  # fmt: skip
-    model: Any = MusicgenForCausalLM(config).to(context).eval()
+    model = cast(Any, MusicgenForCausalLM(config)).to(context).eval()
     _give(decoder, model)
     guided = sizes.guidance != 1
     both = torch.cat([context, torch.zeros_like(context)]) if guided else context

@@ -1,9 +1,10 @@
 """The video encoders of the paper's Table 6: multiply-adds by part, and time against stock Hiera-B on 16 frames.
 
     python benchmarks/encoder.py              # one thread, float32, random weights
+    python benchmarks/encoder.py --device cuda --dtype bfloat16 --clips 8
 
 The peer is timm's Hiera, whose 2-D and 3-D models ours equals (tests/model/encoders/test_hiera_parity.py). They run by
-turns in one process; the fastest of the repeats counts, in seconds of CPU time a clip, or of the wall's clock on a GPU.
+turns in one process; the fastest of the repeats counts: seconds a clip, of CPU time or, for a GPU, of the wall's clock.
 """
 
 import argparse
@@ -18,36 +19,40 @@ from torch.utils.flop_counter import FlopCounterMode
 from vmas_pipeline.model.encoders.clip_vit import ClipViT, clip_base
 from vmas_pipeline.model.encoders.hiera import hiera_base_16x224, temporal_hiera_base
 
+MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "paper": (temporal_hiera_base, 96),
+    "hiera_16": (hiera_base_16x224, 16),
+    "clip_16": (lambda: ClipViT(clip_base()), 16),
+}
+"""How each is built, and the frames that it takes."""
 PARTS = {"aten.convolution": "patches", "aten.addmm": "linear", "aten.bmm": "attention"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
-    add_device(parser)
-    options = begin(parser)
-    models = {
-        "paper": (temporal_hiera_base, 96),
-        "hiera_16": (hiera_base_16x224, 16),
-        "clip_16": (_clip, 16),
-        "timm_hiera_16": (_timm, 16),
-    }
-    runs = {name: _run(build(), frames, options.device) for name, (build, frames) in models.items()}
-    seconds = fastest(runs, options.repeats, options.device)
-    for name in ("paper", "hiera_16", "clip_16"):
-        build, frames = models[name]
+    options = _options()
+    runs = {name: _run(*MODELS[name], options) for name in options.models} | {"timm": _run(_timm, 16, options)}
+    seconds = {name: s / options.clips for name, s in fastest(runs, options.repeats, options.device).items()}
+    clock = CLOCK[options.device]
+    for name in options.models:
+        build, frames = MODELS[name]
         print_line(
-            f"encoder: {CLOCK[options.device]} a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
+            f"encoder: {clock} a clip, {name}, {frames} frames, against timm's Hiera-B on 16",
             ours=seconds[name],
-            peer=seconds["timm_hiera_16"],
-            unit=CLOCK[options.device],
+            peer=seconds["timm"],
+            unit=clock,
             giga_multiply_adds=_multiply_adds(build, frames),
             **vars(options),
         )
 
 
-def _clip() -> ClipViT:
-    return ClipViT(clip_base())
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--clips", type=int, default=1, help="at once")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--repeats", type=int, default=3)
+    add_device(parser)
+    return begin(parser)
 
 
 def _timm() -> Hiera:
@@ -57,9 +62,12 @@ def _timm() -> Hiera:
     )  # fmt: skip
 
 
-def _run(model: nn.Module, frames: int, device: str) -> Callable[[], Tensor]:
-    model, clip = model.eval().to(device), torch.randn(1, 3, frames, 224, 224, device=device)
-    return lambda: model(clip)
+def _run(build: Callable[[], nn.Module], frames: int, options: argparse.Namespace) -> Callable[[], Tensor]:
+    dtype = getattr(torch, options.dtype)
+    with torch.device(options.device):
+        model = build().to(dtype).eval()
+        clips = torch.randn(options.clips, 3, frames, 224, 224, dtype=dtype)
+    return lambda: model(clips)
 
 
 def _multiply_adds(build: Callable[[], nn.Module], frames: int) -> dict[str, float]:

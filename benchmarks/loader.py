@@ -5,19 +5,21 @@
     python benchmarks/loader.py --source FILM.mp4  # a film of one's own, 30 s or longer
 
 The same clips of 10 s, at random, give the same frames (compared first); both in one process by turns, decord with one
-thread. What decord does not do, reading the music and its tokens, is not counted against it. The line printed is a JSON
-object: clips a second of CPU time.
+thread, to tensors on the device. What decord does not do, reading the music and its tokens, is not counted against it.
+The line printed is a JSON object: clips a second of CPU time, or of the wall's clock where they go to a GPU.
 """
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from timing import CLOCK, add_device, begin, fastest, installed, print_line
+from timing import CLOCK, SEED, add_device, begin, fastest, installed, print_line
 
 from vmas_pipeline.features.shards import Sample, write_shard
 from vmas_pipeline.media import read_frames, write_video
@@ -30,42 +32,53 @@ TIMES = np.arange(FRAMES) / FRAMES * SECONDS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, help="a film of 30 s or longer; a synthetic one when left out")
-    parser.add_argument("--side", type=int, default=960, help="of the synthetic film's picture")
-    parser.add_argument("--repeats", type=int, default=5)
-    add_device(parser, "where the clips are wanted; they are read and decoded on the CPU")
-    options = begin(parser)
+    options = _options()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = options.source or _synthetic(folder / "film.mp4", options.side)
         clips = _shard(folder, source)
-        decoders, missing = installed(decord=lambda: partial(_from_source, source, _rate(source)))
-        sizes = vmas_paper()
-        order = np.random.default_rng(0).integers(0, CLIPS, 6)
+        peers, missing = installed(decord=lambda: _decord(source))
+        for read in peers.values():
+            difference = np.abs(clips.read(1).frames.astype(int) - read(1)).mean()
+            assert difference < 8, f"other frames: {difference} levels apart"
+        order = np.random.default_rng(SEED).integers(0, CLIPS, options.clips)
+        sizes, device = vmas_paper(), torch.device(options.device)
 
         def ours() -> None:
             for number in order:
-                collate([clips.read(number)], sizes).to(torch.device(options.device))
+                collate([clips.read(number)], sizes).to(device)
 
-        def theirs() -> None:
+        def theirs(read: Callable[[int], np.ndarray]) -> None:
             for number in order:
-                torch.from_numpy(decoders["decord"](number)).to(options.device)
+                torch.from_numpy(read(number)).to(device)
 
-        for decode in decoders.values():
-            difference = np.abs(clips.read(1).frames.astype(int) - decode(1)).mean()
-            assert difference < 8, f"other frames: {difference} levels apart"
-        seconds = fastest({"ours": ours} | ({"decord": theirs} if decoders else {}), options.repeats, options.device)
+        runs: dict[str, Callable[[], None]] = {
+            "ours": ours,
+            **{name: partial(theirs, read) for name, read in peers.items()},
+        }
+        seconds = fastest(runs, options.repeats, options.device)
         size = (folder / "train" / "000000.tar").stat().st_size / CLIPS
+    rates = {name: len(order) / s for name, s in seconds.items()}
+    clock = CLOCK[options.device].removesuffix("s")
     print_line(
-        "loader: clips a second against decord from the source",
-        ours=len(order) / seconds["ours"],
-        peer=len(order) / seconds["decord"] if decoders else None,
-        unit=f"clips per {CLOCK[options.device].removesuffix('s')}",
+        f"loader: clips a {clock} against decord from the source",
+        ours=rates["ours"],
+        peer=rates.get("decord"),
+        unit=f"clips a {clock}",
         why=missing.get("decord"),
         megabytes_a_clip=size / 1e6,
-        **vars(options) | {"source": str(options.source.name if options.source else "synthetic")},
+        **vars(options),
     )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, help="a film of 30 s or longer; a synthetic one when left out")
+    parser.add_argument("--side", type=int, default=960, help="of the synthetic film's picture")
+    parser.add_argument("--clips", type=int, default=6, help="to read, of the three there are")
+    parser.add_argument("--repeats", type=int, default=5)
+    add_device(parser, "where the clips go; a CPU reads and decodes them")
+    return begin(parser)
 
 
 def _synthetic(path: Path, side: int) -> Path:
@@ -99,19 +112,17 @@ def _sample(source: Path, number: int) -> Sample:
     )  # fmt: skip
 
 
-def _rate(source: Path) -> float:
-    import decord
-
-    return float(decord.VideoReader(str(source)).get_avg_fps())
-
-
-def _from_source(source: Path, rate: float, number: int) -> np.ndarray:
+def _decord(source: Path) -> Callable[[int], np.ndarray]:
     """A clip's frames by decord, whole frames scaled to a square as a square film needs no cutting."""
-    import decord
+    open_film = partial(import_module("decord").VideoReader, str(source))
+    rate = open_film().get_avg_fps()
 
-    reader = decord.VideoReader(str(source), width=SIZE, height=SIZE, num_threads=1)
-    frames = np.minimum(np.floor((number * SECONDS + TIMES) * rate + 1e-6), len(reader) - 1).astype(int)
-    return reader.get_batch(frames).asnumpy()
+    def read(number: int) -> np.ndarray:
+        reader = open_film(width=SIZE, height=SIZE, num_threads=1)
+        frames = np.minimum(np.floor((number * SECONDS + TIMES) * rate + 1e-6), len(reader) - 1).astype(int)
+        return reader.get_batch(frames).asnumpy()
+
+    return read
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 
 All show the same frames, those on show at each time, bit for bit where they are scaled by the same library (compared
 first; ours and PyAV scale with FFmpeg, the others with OpenCV). One thread each, by turns; the CPU time of our worker
-process counts. torchcodec needs FFmpeg's libraries on the machine and is left out where they are not. Each line printed
-is a JSON object.
+process counts, or the wall's clock where the frames go to a GPU. A peer that is not installed is left out and named;
+torchcodec needs FFmpeg's libraries on the machine. Each line printed is a JSON object.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import av
@@ -23,63 +25,67 @@ import imageio_ffmpeg
 import numpy as np
 import psutil
 import torch
-from timing import add_device, begin, installed, print_line
+from timing import CLOCK, add_device, begin, installed, now, print_line
 
 from vmas_pipeline.media import probe, read_frames
 
 START_S, FRAMES, RATE, SIZE = 12.3, 96, 9.6, 224
 TIMES = START_S + np.arange(FRAMES) / RATE
+Read = Callable[[Path], np.ndarray]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, help="a film of 25 s or longer; one of 1280x720 is made when left out")
-    parser.add_argument("--large", type=float, default=0.0, metavar="GB", help="size of files to be probed")
-    parser.add_argument("--repeats", type=int, default=5)
-    add_device(parser, "where the frames are wanted; they are decoded on the CPU by one thread")
-    options = begin(parser)
+    options = _options()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:
-        source = options.source or _film(Path(name) / "film.mp4", 25)
-        _compare(source, options.repeats, options.device)
+        source = options.source or _film(Path(name) / "film.mp4", 25, options.height)
+        _compare(source, options)
         for ending in ("mp4", "mkv") if options.large else ():
-            _probe_large(Path(name), ending, options.large, options.device)
+            _probe_large(Path(name), ending, options)
 
 
-def _compare(source: Path, repeats: int, device: str) -> None:
-    readers: dict[str, Callable[[Path], np.ndarray]] = {
-        "ours": lambda path: read_frames(path, frame_rate=RATE, size=SIZE, start_s=START_S, frames=FRAMES),
-        "pyav": _pyav,
-        "opencv": _opencv,
-    }
-    others, missing = installed(decord2=_decord, torchcodec=_torchcodec)
-    readers |= others
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, help="a film of 25 s or longer; one is made when left out")
+    parser.add_argument("--height", type=int, default=720, help="of the film that is made, 16 to 9")
+    parser.add_argument("--large", type=float, default=0.0, metavar="GB", help="size of files to be probed")
+    parser.add_argument("--repeats", type=int, default=5)
+    add_device(parser, "where the frames go; a CPU reads and decodes them")
+    return begin(parser)
+
+
+def _compare(source: Path, options: argparse.Namespace) -> None:
+    ours = partial(read_frames, frame_rate=RATE, size=SIZE, start_s=START_S, frames=FRAMES)
+    peers, missing = installed(pyav=lambda: _pyav, opencv=lambda: _opencv, decord2=_decord, torchcodec=_torchcodec)
+    readers: dict[str, Read] = {"ours": ours, **peers}
     for name, read in readers.items():
         expected = _pyav(source, _scaled if name in ("ours", "pyav") else _scaled_by_opencv)
         assert np.array_equal(read(source), expected), f"{name} shows other frames"
     seconds: dict[str, list[float]] = {name: [] for name in readers}
-    for _ in range(repeats):
+    for _ in range(options.repeats):
         for name, read in readers.items():
-            began = _cpu_s()
-            torch.from_numpy(read(source)).to(device)
-            seconds[name].append(_cpu_s() - began)
-    least = {name: min(times) for name, times in seconds.items()}
-    best = min((name for name in readers if name != "ours"), key=lambda name: least[name])
+            began = _seconds(options.device)
+            torch.from_numpy(read(source)).to(options.device)
+            seconds[name].append(_seconds(options.device) - began)
+    least = {name: round(min(times), 4) for name, times in seconds.items()}
+    best = min(peers, key=lambda name: least[name])
     print_line(
-        "media: CPU seconds to read 10 s of video, against the best peer",
+        f"media: {CLOCK[options.device]} to read 10 s of video, against the best peer",
         ours=least["ours"],
         peer=least[best],
-        unit="CPU seconds",
-        device=device,
-        missing=missing,
+        unit=CLOCK[options.device],
         best_peer=best,
         limit=1.10,
-        **{f"{name}_s": value for name, value in least.items()},
+        missing=missing,
+        seconds=least,
+        **vars(options),
     )
 
 
-def _cpu_s() -> float:
-    """CPU seconds of this process and those that it started."""
+def _seconds(device: str) -> float:
+    """CPU seconds of this process and those that it started, or the wall's clock beside a GPU."""
+    if device == "cuda":
+        return now(device)
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
 
@@ -139,8 +145,8 @@ def _opencv(path: Path) -> np.ndarray:
     return np.stack([frames[int(index)] for index in wanted])
 
 
-def _decord() -> Callable[[Path], np.ndarray]:
-    import decord
+def _decord() -> Read:
+    decord = import_module("decord")
 
     def read(path: Path) -> np.ndarray:
         reader = decord.VideoReader(str(path), num_threads=1)
@@ -150,32 +156,32 @@ def _decord() -> Callable[[Path], np.ndarray]:
     return read
 
 
-def _torchcodec() -> Callable[[Path], np.ndarray]:
+def _torchcodec() -> Read:
     try:
         from torchcodec.decoders import VideoDecoder
     except RuntimeError as error:
-        raise ImportError("torchcodec finds no FFmpeg libraries") from error
+        raise ImportError("torchcodec finds no libraries of FFmpeg here") from error
 
     def read(path: Path) -> np.ndarray:
         decoder = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1, seek_mode="approximate")
-        shown = decoder.get_frames_played_at(seconds=(TIMES + 1e-3).tolist())
-        return np.stack([_square(frame) for frame in shown.data.numpy()])
+        frames = decoder.get_frames_played_at(seconds=(TIMES + 1e-3).tolist()).data.numpy()
+        return np.stack([_square(frame) for frame in frames])
 
     return read
 
 
-def _film(path: Path, seconds: int, *options: str) -> Path:
-    picture = f"testsrc2=s=1280x720:r=30:d={seconds},noise=alls=12:allf=t:all_seed=1"
+def _film(path: Path, seconds: int, height: int, *options: str) -> Path:
+    picture = f"testsrc2=s={height * 16 // 9}x{height}:r=30:d={seconds},noise=alls=12:allf=t:all_seed=1"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", picture]
     encoder = options or ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-bf", "2", "-g", "120")
     subprocess.run([*command, *encoder, "-pix_fmt", "yuv420p", path], check=True)
     return path
 
 
-def _probe_large(folder: Path, ending: str, gigabytes: float, device: str) -> None:
+def _probe_large(folder: Path, ending: str, options: argparse.Namespace) -> None:
     """Repeats a film until it has the size; the disk's cache is warm."""
-    part = _film(folder / "part.mp4", 10, "-c:v", "libx264", "-preset", "ultrafast", "-qp", "8")
-    times = int(gigabytes * 1e9 / part.stat().st_size)
+    part = _film(folder / "part.mp4", 10, options.height, "-c:v", "libx264", "-preset", "ultrafast", "-qp", "8")
+    times = int(options.large * 1e9 / part.stat().st_size)
     large = folder / f"large.{ending}"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-stream_loop", str(times), "-i", part]
     subprocess.run([*command, "-c", "copy", large], check=True)
@@ -183,13 +189,15 @@ def _probe_large(folder: Path, ending: str, gigabytes: float, device: str) -> No
     began = time.perf_counter()
     info = probe(large)
     print_line(
-        f"media: seconds to probe an {ending}, against the limit",
+        f"media: seconds to probe an {ending}",
         ours=time.perf_counter() - began,
-        peer=0.3,
+        peer=None,
         unit="seconds",
-        device=device,
+        why="it is held to a limit",
+        limit=0.3,
         gigabytes=large.stat().st_size / 1e9,
         minutes=info.duration_s / 60,
+        **vars(options),
     )
     large.unlink()
 

@@ -44,9 +44,7 @@ def main() -> None:
         seeds=[0],
     )
     peak, needed = (_peak(options.device) - before) / 1e9, _needed(model, options.tokens, options.guidance) / 1e9
-    print_line(
-        "memory: gigabytes of generation against weights and caches", ours=peak, peer=needed, unit="GB", **vars(options)
-    )
+    print_line("memory: gigabytes of generation", ours=peak, peer=needed, unit="gigabytes", **vars(options))
 
 
 def _random(config: VMAsConfig, dtype: torch.dtype, device: str) -> VMAs:

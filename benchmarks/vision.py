@@ -77,7 +77,7 @@ def _report(name: str, runs: dict, options: argparse.Namespace) -> None:
         name,
         ours=options.frames / seconds["ours"],
         peer=options.frames / seconds["bare"],
-        unit=f"frames per {CLOCK[options.device].removesuffix('s')}",
+        unit=f"frames a {CLOCK[options.device].removesuffix('s')}",
         **vars(options),
     )
 
