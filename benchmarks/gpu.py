@@ -70,15 +70,22 @@ def _options() -> argparse.Namespace:
 
 
 def run(command: list[str], limit_s: float) -> str | None:
-    """Run it with its output as ours; what went wrong, if anything did. No process that it started outlives it."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    """Run it, pass its JSON lines on, and the rest of its output to the standard error, where libraries' notes belong.
+
+    Returns:
+        What went wrong, if anything did. No process that it started outlives it.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
         try:
-            _, said = process.communicate(timeout=max(1.0, limit_s))
+            told, said = process.communicate(timeout=max(1.0, limit_s))
         except subprocess.TimeoutExpired:
             return f"stopped after {limit_s:.0f} s"
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+    for line in told.splitlines():
+        print(line, file=sys.stdout if line.startswith("{") else sys.stderr, flush=True)
     sys.stderr.write(said)
     lines = said.strip().splitlines() or [f"status {process.returncode}"]
     return lines[-1] if process.returncode else None

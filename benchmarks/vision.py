@@ -42,7 +42,7 @@ def main() -> None:
 def _raft(options: argparse.Namespace, weights: Path) -> None:
     torch.save((raft_large if options.raft == "large" else raft_small)().state_dict(), weights)
     frames = _frames(options.frames, options.side)
-    network = load_raft(weights)
+    network = load_raft(weights).to(options.device)  # the one that mean_flow uses
     inputs = torch.randn(options.frames, 3, options.side, options.side, device=options.device)
 
     def bare() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vmas_pipeline.curation.sources import About, find_sources, fingerprint, read_about, source_id
+from vmas_pipeline.curation.sources import About, file_state, find_sources, read_about, source_id
 from vmas_pipeline.media import portable
 
 
@@ -49,14 +49,14 @@ def test_a_sidecar_that_is_missing_or_broken_tells_nothing(tmp_path: Path, conte
     assert read_about(tmp_path / "film.mp4") == About(licence="unknown", genre=None, title=None, url=None, address=None)
 
 
-def test_the_fingerprint_changes_with_film_and_sidecar(tmp_path: Path) -> None:
+def test_the_state_of_a_file_changes_with_film_and_sidecar(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"abc")
-    before = fingerprint(film)
+    before = file_state(film)
     (tmp_path / "film.info.json").write_text("{}")
-    with_sidecar = fingerprint(film)
+    with_sidecar = file_state(film)
     film.write_bytes(b"abcd")
-    assert len({before, with_sidecar, fingerprint(film)}) == 3
+    assert len({before, with_sidecar, file_state(film)}) == 3
 
 
 def test_paths_below_the_working_directory_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

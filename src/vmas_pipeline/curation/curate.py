@@ -14,7 +14,7 @@ import numpy as np
 from vmas_pipeline.curation import inspect
 from vmas_pipeline.curation.config import CurationConfig
 from vmas_pipeline.curation.groups import group_sources
-from vmas_pipeline.curation.sources import find_sources, fingerprint
+from vmas_pipeline.curation.sources import file_state, find_sources
 from vmas_pipeline.curation.split import split_sources
 from vmas_pipeline.curation.table import columns, inspected_columns, refusal_columns
 from vmas_pipeline.media import ClipSpec, remove_partial, whole_file
@@ -85,7 +85,7 @@ def _plan(config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Pa
     common = [code, config.identity(), asdict(clip), inspected_columns(config)]
     shards = []
     for part in split_into_shards(paths, config.sources_per_shard):
-        key = json.dumps([common, [fingerprint(path) for path in part]], default=str)
+        key = json.dumps([common, [file_state(path) for path in part]], default=str)
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         shards.append(_Shard(paths=part, result=out / "shards" / f"{name}.parquet"))
     return shards

@@ -71,7 +71,8 @@ def _aligned(prints: Sequence[np.ndarray]) -> list[tuple[int, int, int]]:
     place = np.concatenate([np.arange(len(each)) for each in prints])
     order = np.argsort(values, kind="stable")[np.count_nonzero(values == 0) :]  # silence comes first
     values, owner, place = values[order], owner[order], place[order]
-    rare = np.repeat(*_rarity(values))
+    runs = np.unique(values, return_counts=True)[1]
+    rare = np.repeat(runs <= _COMMON, runs)
     values, owner, place = values[rare], owner[rare], place[rare]
     found = []
     for step in range(1, _COMMON):  # all pairs of equal values lie at most this far apart
@@ -84,12 +85,6 @@ def _aligned(prints: Sequence[np.ndarray]) -> list[tuple[int, int, int]]:
     enough = overlap >= _OVERLAP * np.minimum(lengths[first], lengths[second])
     order = np.argsort(-matches[enough], kind="stable")
     return [(one, other, place) for one, other, place in alignments[enough][order].tolist()]
-
-
-def _rarity(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each run of equal sorted values: whether it is short enough to tell something, and its length."""
-    lengths = np.unique(values, return_counts=True)[1]
-    return lengths <= _COMMON, lengths
 
 
 def _same(first: np.ndarray, second: np.ndarray, offset: int) -> bool:

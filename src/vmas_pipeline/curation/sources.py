@@ -46,7 +46,7 @@ def find_sources(folder: Path) -> list[Path]:
     return files
 
 
-def fingerprint(path: Path) -> tuple[str, int, int, int]:
+def file_state(path: Path) -> tuple[str, int, int, int]:
     """Changes when the video or its sidecar does, without reading them."""
     size, modified = _status(path)
     return portable(path), size, modified, _status(_sidecar(path))[1]
