@@ -108,7 +108,7 @@ def _sample(source: Path, number: int) -> Sample:
         clip_id=f"{number:016x}", frames=frames, codes=draw.integers(0, 2048, (4, tokens)).astype(np.int16),
         beat_weights=np.ones(tokens, np.float32), music_beats=beats, video_beats=beats,
         flow=np.zeros(FRAMES - 1, np.float32), onsets_s=np.zeros(0, np.float32), peaks_s=np.zeros(0, np.float32),
-        row={},
+        curves={}, row={},
     )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def test_the_run_in_mlflow_holds_parameters_figures_and_samples(project):
     client = MlflowClient(f"sqlite:///{project}/mlruns/mlflow.db")
     (run,) = client.search_runs([client.get_experiment_by_name("vmas").experiment_id])
     assert run.info.status == "FINISHED" and run.data.tags["kedro.env"] == "smoke"
-    assert run.data.params["train.steps"] == "12" and run.data.params["clip.frame_size"] == "32"
+    assert run.data.params["train.steps"] == "12" and run.data.params["clip.frame_size"] == "64"
     metrics = json.loads((project / "data" / "smoke" / "06_evaluation" / "metrics.json").read_text())
     assert run.data.metrics["evaluation/mv_align/value"] == pytest.approx(metrics["mv_align"]["generated"])
     assert {"audio", "report"} <= {item.path for item in client.list_artifacts(run.info.run_id)}

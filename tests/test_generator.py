@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, curate
 from vmas_pipeline.features.clip import extract_clip
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import Limits, MediaError, read_frames
+from vmas_pipeline.model.conditions import Conditions
 
 from .media.conftest import ramp_film, ramp_numbers
 from .tiny_model import CLIP, film, tiny_generator
@@ -51,8 +53,10 @@ def test_a_long_video_gets_music_of_its_length_and_progress_reaches_the_end(
 
 def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator, twelve_seconds: Path) -> None:
     codes = generator._codes(twelve_seconds, 600, 3, None, Limits())
-    frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=32, start_s=7.0, frames=48)
-    last = generator._window_codes(frames[None], 250, codes[..., 350:500], [_window_seed(3, 3)], None)
+    frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=64, start_s=7.0, frames=48)
+    last = generator._window_codes(
+        conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:500], [_window_seed(3, 3)], None
+    )
     assert torch.equal(last, codes[..., 350:])
 
 
@@ -70,10 +74,11 @@ def test_seconds_beyond_the_video_give_the_whole_video(generator: Generator, tmp
 
 
 def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> None:
-    frames = np.random.default_rng(0).integers(0, 255, (2, 48, 32, 32, 3), np.uint8)
-    music = generator.generate_from_frames(frames, seeds=[4, 5])
+    frames = torch.randint(256, (2, 48, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    conditions = Conditions.of_video(frames)
+    music = generator.generate_clips(conditions, seeds=[4, 5])
     assert music.shape == (2, 80_000)
-    assert np.array_equal(music, generator.generate_from_frames(frames, seeds=[4, 5]))
+    assert np.array_equal(music, generator.generate_clips(conditions, seeds=[4, 5]))
 
 
 @pytest.mark.parametrize("tokens", [1, 20, 249, 250, 251, 375, 376, 600, 5_000])
@@ -194,11 +199,11 @@ def test_weights_of_8_bits_are_for_the_cpu(tmp_path: Path) -> None:
 def test_a_network_in_bfloat16_makes_finite_music_by_logits_near_those_of_float32(tmp_path: Path) -> None:
     tiny_generator().save(tmp_path / "model")
     exact, half = (Generator.load(tmp_path / "model", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
-    frames = np.random.default_rng(0).integers(0, 255, (1, 48, 32, 32, 3), np.uint8)
+    conditions = Conditions.of_video(torch.randint(256, (1, 48, 64, 64, 3), dtype=torch.uint8))
     codes = torch.randint(256, (1, 4, 50), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        near, far = (made.model(made.conditions(frames), codes).logits.float() for made in (half, exact))
-    music = half.generate_from_frames(frames, seeds=[0])
+        near, far = (made.model(conditions, codes).logits.float() for made in (half, exact))
+    music = half.generate_clips(conditions, seeds=[0])
     assert half.model.music_decoder.norm.weight.dtype == torch.bfloat16
     assert half.codec.code_vectors.dtype == torch.float32
     assert 0 < (near - far).norm() / far.norm() < 0.03

@@ -13,7 +13,7 @@ from vmas_pipeline.media import ClipSpec, write_video
 from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.vmas import VMAs
 
-CLIP = ClipSpec(duration_s=5.0, frame_rate=9.6, frame_size=32, sample_rate=16_000)
+CLIP = ClipSpec(duration_s=5.0, frame_rate=9.6, frame_size=64, sample_rate=16_000)
 
 
 def tiny_generator(seed: int = 0) -> Generator:

@@ -1,21 +1,50 @@
-"""From clips' frames to the model's conditions: a single implementation for training and generation."""
+"""The model's conditions, from a video's frames or from the features of clips."""
 
 # B clips, F frames
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from vmas_pipeline.features.curves import draw_curves
+from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
 
 
-def conditions_of(frames: np.ndarray, config: VMAsConfig) -> Conditions:
-    """All conditions that a model with this config takes for the given clips.
+def conditions_of_frames(frames: np.ndarray, config: VMAsConfig) -> Conditions:
+    """All conditions that a model takes for one clip.
 
     Args:
-        frames: uint8 [B, F, H, W, 3], RGB.
-        config: names the curves that are computed from the frames.
+        frames: uint8 [F, H, W, 3], RGB.
+        config: names the curves that are drawn from the frames.
+
+    Returns:
+        A batch of one.
     """
-    curves = draw_curves(config.curves, frames, config.frame_rate)
-    return Conditions.of_video(torch.from_numpy(frames), {name: torch.from_numpy(c) for name, c in curves.items()})
+    return _stacked([frames], [draw_curves(config.curves, frames, config.frame_rate)])
+
+
+def conditions_of_samples(samples: Sequence[Sample], config: VMAsConfig) -> Conditions:
+    """All conditions that a model takes for clips whose features are extracted.
+
+    Args:
+        samples: B clips.
+        config: names the curves, which the samples contain.
+
+    Raises:
+        ValueError: a curve that the features lack.
+    """
+    if missing := sorted(set(config.curves) - set(samples[0].curves)):
+        raise ValueError(
+            f"the features of clip {samples[0].clip_id} lack the curves {', '.join(missing)}: run "
+            "`kedro run --pipelines=features` again"
+        )
+    curves = [{name: sample.curves[name] for name in config.curves} for sample in samples]
+    return _stacked([sample.frames for sample in samples], curves)
+
+
+def _stacked(frames: Sequence[np.ndarray], curves: Sequence[Mapping[str, np.ndarray]]) -> Conditions:
+    drawn = {name: torch.from_numpy(np.stack([clip[name] for clip in curves])) for name in curves[0]}
+    return Conditions.of_video(torch.from_numpy(np.stack(frames)), drawn)

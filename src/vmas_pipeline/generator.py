@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
-from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.inference import Progress, SamplingConfig, generate
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
 from vmas_pipeline.model.conditions import Conditions
@@ -206,22 +206,18 @@ class Generator:
         samples = round(duration * self.codec.sample_rate)
         return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
 
-    def generate_from_frames(self, frames: np.ndarray, seeds: Sequence[int]) -> np.ndarray:
+    def generate_clips(self, conditions: Conditions, seeds: Sequence[int]) -> np.ndarray:
         """Generate music for a batch of clips.
 
         Args:
-            frames: uint8 [B, T, H, W, 3], one whole clip each.
+            conditions: of B whole clips.
             seeds: one per clip: the same seed gives the same music in any batch.
 
         Returns:
             float32 [B, N], of the clip's length.
         """
-        codes = self._window_codes(frames, self.window, None, seeds, None)
+        codes = self._window_codes(conditions, self.window, None, seeds, None)
         return decode_in_chunks(self.codec, codes)[:, 0]
-
-    def conditions(self, frames: np.ndarray) -> Conditions:
-        """The model's conditions for clips uint8 [B, T, H, W, 3]."""
-        return conditions_of(frames, self.model.config).map(lambda tensor: tensor.to(self.device))
 
     @property
     def device(self) -> torch.device:
@@ -239,16 +235,17 @@ class Generator:
                 frames=self.clip.frames_per_clip,
                 limits=limits,
             )
+            conditions = conditions_of_frames(frames, self.model.config)
             prompt = codes[..., start:done] if done else None
             seeds = [_window_seed(seed, index)]
-            made = self._window_codes(frames[None], end - start, prompt, seeds, _within(progress, done, end, tokens))
+            made = self._window_codes(conditions, end - start, prompt, seeds, _within(progress, done, end, tokens))
             codes = torch.cat([codes, made[..., done - start :]], dim=-1)
         return codes  # [1, K, tokens]
 
     @torch.inference_mode()
     def _window_codes(
         self,
-        frames: np.ndarray,
+        conditions: Conditions,
         tokens: int,
         prompt: torch.Tensor | None,
         seeds: Sequence[int],
@@ -256,7 +253,7 @@ class Generator:
     ) -> torch.Tensor:
         return generate(
             self.model.music_decoder,
-            self.model.encode(self.conditions(frames)),
+            self.model.encode(conditions.map(lambda tensor: tensor.to(self.device))),
             frames=tokens,
             sampling=self.sampling,
             seeds=seeds,

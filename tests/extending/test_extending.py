@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from vmas_pipeline import load_model
-from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, characteristics, curate, filters, require_valid, validate
 from vmas_pipeline.evaluation import evaluate as evaluation
 from vmas_pipeline.evaluation import metrics
@@ -17,6 +17,7 @@ from vmas_pipeline.features import curves
 from vmas_pipeline.features.curves import curve_counts
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.model import encoders
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import with_overrides
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.systems import load_system
@@ -82,8 +83,9 @@ def test_a_filter_refuses_and_its_scores_stand_in_every_table(example, tmp_path)
 def test_an_encoder_trains_is_saved_and_generates(example, tmp_path):
     example("A video encoder", "mean_colour", encoders)
     generator = with_model({"video": {"kind": "mean_colour", "width": 8}})
-    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 32, 32, 3), dtype=np.uint8)
-    output = generator.model.train()(conditions_of(frames, generator.model.config), torch.zeros(2, 4, 250).long())
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 64, 3), dtype=np.uint8)
+    conditions = Conditions.of_video(torch.from_numpy(frames))
+    output = generator.model.train()(conditions, torch.zeros(2, 4, 250).long())
     output.logits.logsumexp(-1).mean().backward()
     assert generator.model.video_encoder.projection.weight.grad.abs().max() > 0
     generator.save(tmp_path / "vmas")
@@ -93,13 +95,13 @@ def test_an_encoder_trains_is_saved_and_generates(example, tmp_path):
 def test_a_condition_reaches_the_music_of_a_saved_model(example, tmp_path):
     example("A condition", "brightness", curves)
     generator = with_model({"curves": curve_counts(["events", "brightness"])})
-    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 32, 32, 3), dtype=np.uint8)
-    conditions = conditions_of(frames, generator.model.config)
+    frames = np.random.default_rng(0).integers(0, 256, (48, 64, 64, 3), dtype=np.uint8)
+    conditions = conditions_of_frames(frames, generator.model.config)
     assert {name: curve.shape for name, curve in conditions.curves.items()} == {
-        "events": (2, 48, 3),
-        "brightness": (2, 48, 1),
+        "events": (1, 48, 4),
+        "brightness": (1, 48, 1),
     }
-    output = generator.model.train()(conditions, torch.zeros(2, 4, 250).long())
+    output = generator.model.train()(conditions, torch.zeros(1, 4, 250).long())
     output.logits.logsumexp(-1).mean().backward()
     assert all(p.grad.abs().max() > 0 for p in generator.model.curve_encoders.parameters())
     generator.save(tmp_path / "vmas")

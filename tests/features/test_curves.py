@@ -11,7 +11,7 @@ def clip(frames: int = 24) -> np.ndarray:
 
 
 def events(frames: np.ndarray) -> np.ndarray:
-    return draw_curves(["events"], frames[None], 9.6)["events"][0]
+    return draw_curves(["events"], frames, 9.6)["events"]
 
 
 def test_a_still_clip_has_flat_curves():
@@ -48,7 +48,7 @@ def test_a_large_and_a_small_film_give_curves_of_one_height():
 
 
 def test_one_frame_has_no_events():
-    assert events(clip(1)).tolist() == [[0, 0, 0]]
+    assert events(clip(1)).tolist() == [[0, 0, 0, 0]]
 
 
 def test_unknown_curves_are_refused_by_name():

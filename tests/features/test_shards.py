@@ -29,6 +29,7 @@ def sample(clip_id="a" * 16 + "-00005000", frames=5, size=32, tokens=26):
         flow=draw.random(frames - 1).astype(np.float32),
         onsets_s=np.array([0.25, 0.4], np.float32),
         peaks_s=np.zeros(0, np.float32),
+        curves={"events": draw.random((frames, 4)).astype(np.float32)},
         row={"clip_id": clip_id, "genre": None, "start_s": 5.0, "title": "Ünïcode"},
     )
 
@@ -37,6 +38,8 @@ def assert_same(found, expected):
     for name in ("codes", "beat_weights", "music_beats", "video_beats", "flow", "onsets_s", "peaks_s"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         assert getattr(found, name).dtype == getattr(expected, name).dtype
+    assert list(found.curves) == ["events"]
+    np.testing.assert_array_equal(found.curves["events"], expected.curves["events"])
     assert (found.clip_id, found.row) == (expected.clip_id, expected.row)
     assert found.frames.shape == expected.frames.shape
     np.testing.assert_allclose(found.frames.astype(int), expected.frames, atol=4)

@@ -17,7 +17,7 @@ def model() -> VMAs:
 @pytest.fixture(scope="module")
 def clip() -> tuple[Conditions, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8, generator=generator)
+    frames = torch.randint(0, 256, (2, 8, 64, 64, 3), dtype=torch.uint8, generator=generator)
     return Conditions.of_video(frames), torch.randint(0, 256, (2, 4, 42), generator=generator)
 
 

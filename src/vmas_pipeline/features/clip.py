@@ -12,6 +12,7 @@ from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.codec.interface import AudioCodec
 from vmas_pipeline.features.beats import beat_weights, music_beats, video_beats
 from vmas_pipeline.features.config import FeaturesConfig
+from vmas_pipeline.features.curves import CURVES, draw_curves
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.features.shards import Sample
@@ -19,7 +20,7 @@ from vmas_pipeline.media import ClipSpec, local, read_audio, read_frames
 
 
 def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec, codec: AudioCodec) -> Sample:
-    """Frames, flow, onsets, beat weights and audio tokens of one row of the manifest.
+    """Frames, flow, curves, onsets, beat weights and audio tokens of one row of the manifest.
 
     Raises:
         MediaError: the video cannot be read.
@@ -58,6 +59,7 @@ def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec,
         flow=flow,
         onsets_s=onsets,
         peaks_s=flow_peaks(flow, clip.frame_rate),
+        curves=draw_curves(CURVES, frames, clip.frame_rate),
         row={name: _plain(value) for name, value in row.items()},
     )
 

@@ -41,15 +41,19 @@ class Sample:
     flow: np.ndarray  # float32 [F - 1]
     onsets_s: np.ndarray  # float32 [n], seconds
     peaks_s: np.ndarray  # float32 [m], seconds
+    curves: dict[str, np.ndarray]  # by name, float32 [F, E]
     row: dict[str, Any]  # the manifest's row
 
 
 ARRAYS = ("codes", "beat_weights", "music_beats", "video_beats", "flow", "onsets_s", "peaks_s")
+CURVE = "curve."
+"""Prefix of the curves' names in the .npz."""
 
 
 def encode_sample(sample: Sample) -> dict[str, Any]:
     """A sample in WebDataset form: `__key__`, and bytes for jpg, npz and json."""
     arrays = {name: getattr(sample, name) for name in ARRAYS}
+    arrays |= {CURVE + name: curve for name, curve in sample.curves.items()}
     shapes = {name: list(array.shape) for name, array in {"frames": sample.frames, **arrays}.items()}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -70,8 +74,9 @@ def decode_sample(stored: Mapping[str, Any]) -> Sample:
     described = json.loads(stored["json"])
     with np.load(io.BytesIO(stored["npz"])) as arrays:
         found = {name: arrays[name] for name in ARRAYS}
+        curves = {name.removeprefix(CURVE): arrays[name] for name in arrays.files if name.startswith(CURVE)}
     frames = decode_strip(stored["jpg"], described["shapes"]["frames"][0])
-    return Sample(clip_id=stored["__key__"], frames=frames, row=described["row"], **found)
+    return Sample(clip_id=stored["__key__"], frames=frames, curves=curves, row=described["row"], **found)
 
 
 def encode_strip(frames: np.ndarray) -> bytes:

@@ -75,11 +75,12 @@ class VMAsConfig:
 
 
 def vmas_base() -> VMAsConfig:
-    """The embedded default: 5 s of 48 frames at 32x32, 250 steps of 4 x 256 codes, about 1 M parameters."""
+    """The embedded default: 5 s of 48 frames at 64x64, 250 steps of 4 x 256 codes, about 1 M parameters."""
     return VMAsConfig(
         video=HieraConfig(
             frames=48,
-            frame_size=32,
+            frame_size=64,
+            shrink=2,
             depths=(1, 1, 2),
             widths=(32, 64, 128),
             heads=(1, 2, 4),

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from vmas_pipeline.conditioning import conditions_of_samples
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Generator, Music, clip_seed
 from vmas_pipeline.media import ClipSpec
@@ -49,14 +50,14 @@ class VMAsSystem:
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
         """Music for a batch of clips, float32 [B, N]."""
-        frames = np.stack([sample.frames for sample in samples])
-        return self.generator.generate_from_frames(frames, [clip_seed(seed, sample.clip_id) for sample in samples])
+        conditions = conditions_of_samples(samples, self.generator.model.config)
+        return self.generator.generate_clips(conditions, [clip_seed(seed, sample.clip_id) for sample in samples])
 
     def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings from the contrastive heads of videos and their true music, both float32 [B, D]."""
         model, generator = self.generator.model, self.generator
-        frames = np.stack([sample.frames for sample in samples])
+        conditions = conditions_of_samples(samples, model.config).map(lambda tensor: tensor.to(generator.device))
         codes = torch.from_numpy(np.stack([sample.codes for sample in samples])).long().to(generator.device)
         with torch.inference_mode():
-            video, music = model.embed_video(generator.conditions(frames)), model.embed_music(codes)
+            video, music = model.embed_video(conditions), model.embed_music(codes)
         return video.cpu().numpy(), music.cpu().numpy()

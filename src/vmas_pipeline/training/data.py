@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vmas_pipeline.conditioning import conditions_of
+from vmas_pipeline.conditioning import conditions_of_samples
 from vmas_pipeline.features.curves.augment import roughen
 from vmas_pipeline.features.shards import Folder, Sample, read_clip, read_clips, read_index
 from vmas_pipeline.model.conditions import Conditions
@@ -49,7 +49,7 @@ class Batch:
 def collate(samples: Sequence[Sample], sizes: VMAsConfig) -> Batch:
     """Stack samples into a batch for a model of these sizes, all with their video and curves."""
     return Batch(
-        conditions=conditions_of(np.stack([sample.frames for sample in samples]), sizes),
+        conditions=conditions_of_samples(samples, sizes),
         codes=torch.from_numpy(np.stack([sample.codes for sample in samples]).astype(np.int64)),
         beat_weights=torch.from_numpy(np.stack([sample.beat_weights for sample in samples])),
     )

@@ -12,6 +12,7 @@ from vmas_pipeline.audio.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.codec.interface import AudioCodec
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import ClipSpec
+from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.tracking import RunLogger
@@ -47,10 +48,10 @@ class Exporter:
         self.averaged.load_state_dict(weights, strict=False)  # the code vectors are already set
         return self.averaged
 
-    def log_samples(self, model: VMAs, frames: Tensor, logger: RunLogger, step: int) -> None:
-        """Log the music that a model generates for clips, frames uint8 [B, F, H, W, 3], and its spectrograms."""
-        seeds = range(self.config.seed, self.config.seed + len(frames))
-        waveforms = self._generator(model, {}).generate_from_frames(frames.cpu().numpy(), seeds)
+    def log_samples(self, model: VMAs, conditions: Conditions, logger: RunLogger, step: int) -> None:
+        """Log the music that a model generates for clips, and its spectrograms."""
+        seeds = range(self.config.seed, self.config.seed + len(conditions))
+        waveforms = self._generator(model, {}).generate_clips(conditions, seeds)
         for index, waveform in enumerate(waveforms):
             name = f"sample_{index}"
             logger.audio(name, waveform, self.codec.sample_rate, step)

@@ -76,5 +76,5 @@ class Monitor:
     def _sample(self, step: int, average: MovingAverage) -> None:
         clips, batches = self.config.monitoring.sample_clips, self.validation.batches
         if self.log.logger and batches and clips:
-            frames = batches[0].conditions.frames[:clips]
-            self.exporter.log_samples(self.exporter.model(average.average), frames, self.log.logger, step)
+            shown = batches[0].conditions.map(lambda tensor: tensor[:clips])
+            self.exporter.log_samples(self.exporter.model(average.average), shown, self.log.logger, step)

@@ -1,9 +1,9 @@
 """Curves computed from a clip's frames, as optional further conditions: one file each, and a line in `CURVES`.
 
-Training and generation compute them with the same function from the same frames.
+The features stage draws all of them for every clip; generation draws those of its model, with the same function.
 """
 
-# B clips, F frames, E curves
+# F frames, E curves
 
 from collections.abc import Iterable
 
@@ -25,20 +25,20 @@ def curve_counts(names: Iterable[str]) -> dict[str, int]:
 
 
 def draw_curves(names: Iterable[str], frames: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
-    """The curves of a batch of clips.
+    """The curves of a clip.
 
     Args:
         names: keys of `CURVES`.
-        frames: uint8 [B, F, H, W, 3], RGB.
+        frames: uint8 [F, H, W, 3], RGB.
         frame_rate: frames per second.
 
     Returns:
-        By name, float32 [B, F, E].
+        By name, float32 [F, E].
 
     Raises:
         ValueError: an unknown name.
     """
-    return {name: np.stack([_curves(name).draw(clip, frame_rate) for clip in frames]) for name in names}
+    return {name: _curves(name).draw(frames, frame_rate) for name in names}
 
 
 def _curves(name: str) -> Curves:
