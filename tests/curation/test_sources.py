@@ -6,8 +6,9 @@ from vmas_pipeline.curation.sources import About, file_state, find_sources, read
 from vmas_pipeline.media import portable
 
 
-def test_every_file_of_the_tree_may_be_a_film_but_sidecars_and_hidden_ones(tmp_path: Path) -> None:
-    for name in ("b.MP4", "a/x.webm", "a/x.info.json", "camcorder.MTS", "notes.txt", "noending", "a/.half.mp4"):
+def test_every_file_of_the_tree_may_be_a_film_but_sidecars_scores_and_hidden_ones(tmp_path: Path) -> None:
+    names = ("b.MP4", "a/x.webm", "a/x.info.json", "a/x.mid", "camcorder.MTS", "notes.txt", "noending", "a/.half.mp4")
+    for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "broken.mp4").symlink_to("nowhere")

@@ -11,6 +11,9 @@ from vmas_pipeline.media import portable
 SIDECAR = ".info.json"
 """Follows a video's name without suffix, as yt-dlp writes it."""
 
+SCORE = ".mid"
+"""Follows the name of a video whose notes are known, as the synthetic ones' are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class About:
@@ -27,8 +30,8 @@ class About:
 def find_sources(folder: Path) -> list[Path]:
     """Every file in a folder's tree, sorted by path: the demuxer decides what is a video, not the name.
 
-    Left out are sidecars and hidden files, which are half-written or none of ours. Links that lead nowhere stay in, to
-    be refused with their reason.
+    Left out are sidecars, scores and hidden files, which are half-written or none of ours. Links that lead nowhere stay
+    in, to be refused with their reason.
 
     Raises:
         ValueError: there is none.
@@ -39,7 +42,7 @@ def find_sources(folder: Path) -> list[Path]:
         if (path.is_file() or path.is_symlink())
         and not path.is_dir()
         and not path.name.startswith(".")
-        and not path.name.endswith(SIDECAR)
+        and not path.name.endswith((SIDECAR, SCORE))
     ]
     if not files:
         raise ValueError(f"{folder} contains no video: put videos there, or run the pipeline sample_data")

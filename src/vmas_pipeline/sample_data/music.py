@@ -1,64 +1,73 @@
-"""Synthesises the music of a synthetic music video: a soft pad, and a note of the genre at every event."""
+"""Performs a score: the music of a synthetic film."""
+
+# N samples
+
+import math
 
 import numpy as np
 
-from vmas_pipeline.sample_data.genres import Genre
+from vmas_pipeline.sample_data.instruments import INSTRUMENTS
+from vmas_pipeline.sample_data.score import Note, Score
+from vmas_pipeline.sample_data.tones import frequency, tone
 
-_ATTACK_S = 0.004
-_PAD_LEVEL = 0.04
-_NOTE_LEVEL = 0.4
+_LINEAR = 0.6
+"""The limiter leaves samples below this level as they are."""
+
+_RING_S = 1.0
+"""Maximum length of a drum's stroke."""
+
+_START_S, _END_S = 0.005, 0.03
+"""The film's start and end fade this long, where notes are cut: a film begins in the middle of its pad."""
 
 
-def play(
-    genre: Genre,
-    notes_s: np.ndarray,
-    heights: np.ndarray,
-    *,
-    samples: int,
-    sample_rate: int,
-    random: np.random.Generator,
-) -> np.ndarray:
-    """Synthesises the track.
+def perform(score: Score, *, samples: int, sample_rate: int) -> np.ndarray:
+    """Synthesises the music; the same score gives the same samples.
 
     Args:
-        genre: sets timbre, scale, figure and decay.
-        notes_s: times of the events, ascending, [E].
-        heights: note of the scale for each event, from 0, the lowest, to 1, the highest, [E].
-        samples: length in samples.
+        score: the notes.
+        samples: length in samples, N.
         sample_rate: in Hz.
-        random: source of the key, the loudness and the noise of attacks.
 
     Returns:
-        float32 [samples] in [-1, 1].
+        float32 [N] in [-1, 1].
     """
-    root = genre.root_hz * 2.0 ** (int(random.choice([0, 2, 5])) / 12)
-    waveform = _pad(genre, root, samples, sample_rate)
-    for start_s, height in zip(notes_s, heights, strict=True):
-        degree = genre.scale[min(int(height * len(genre.scale)), len(genre.scale) - 1)]
-        level = _NOTE_LEVEL * random.uniform(0.8, 1.0) / len(genre.strokes_s)
-        for stroke_s in genre.strokes_s:
-            note = level * _note(genre, root * 2.0 ** (degree / 12), sample_rate, random)
-            first = round((start_s + stroke_s) * sample_rate)
-            waveform[first : first + len(note)] += note[: max(0, samples - first)]
-    return np.tanh(waveform).astype(np.float32)
+    music = np.zeros(samples, dtype=np.float32)
+    for note in score.notes:
+        first = round(_in_phase(note) * sample_rate)
+        sound = _sound(note, sample_rate)[: max(0, samples - first)]
+        music[first : first + len(sound)] += sound
+    start, end = (min(samples, round(length_s * sample_rate)) for length_s in (_START_S, _END_S))
+    music[:start] *= _falling(start)[::-1]
+    music[samples - end :] *= _falling(end)
+    return _limited(music)
 
 
-def _pad(genre: Genre, root_hz: float, samples: int, sample_rate: int) -> np.ndarray:
-    """Sustained root and fifth below the notes: quiet enough that no onset is detected in it."""
-    time = np.arange(samples, dtype=np.float32) / np.float32(sample_rate)
-    breath = 1.0 - 0.3 * np.cos(2 * np.pi * genre.pulse_hz * time)
-    tone = np.sin(2 * np.pi * root_hz / 2 * time) + 0.6 * np.sin(2 * np.pi * root_hz * 0.75 * time)
-    return _PAD_LEVEL * breath * tone
+def _in_phase(note: Note) -> float:
+    """The note's start, moved by at most half a period so that a note struck again continues its wave, in seconds."""
+    hz = frequency(note.pitch)
+    return note.start_s if INSTRUMENTS[note.instrument].drum else round(note.start_s * hz) / hz
 
 
-def _note(genre: Genre, frequency_hz: float, sample_rate: int, random: np.random.Generator) -> np.ndarray:
-    """One stroke: partials under a sharp attack and an exponential decay, peak about 1."""
-    time = np.arange(int(5 * genre.decay_s * sample_rate), dtype=np.float32) / np.float32(sample_rate)
-    envelope = np.minimum(time / _ATTACK_S, 1.0) * np.exp(-time / genre.decay_s)
-    tone = np.zeros_like(time)
-    for partial, amplitude in zip(genre.partials, genre.harmonics, strict=True):
-        if partial * frequency_hz < 0.45 * sample_rate:
-            tone += amplitude * np.sin(2 * np.pi * partial * frequency_hz * time)
-    tone /= sum(genre.harmonics)
-    burst = genre.noise * random.standard_normal(len(time), dtype=np.float32) * np.exp(-time / 0.02)
-    return envelope * (tone + 0.3 * burst)
+def _sound(note: Note, sample_rate: int) -> np.ndarray:
+    """One note with its end; without its attack where it begins with the film: float32 [N']."""
+    instrument = INSTRUMENTS[note.instrument]
+    skipped_s = instrument.attack_s if note.start_s == 0 else 0.0
+    end_s = skipped_s + (_RING_S if instrument.rings else note.duration_s + instrument.release_s)
+    seconds = 2 ** max(0, math.ceil(math.log2(end_s)))  # few lengths: few notes to synthesise
+    whole = tone(note.instrument, note.pitch, seconds, sample_rate)
+    sound = whole[round(skipped_s * sample_rate) : round(end_s * sample_rate)] * np.float32(note.velocity)
+    release = min(len(sound), round(instrument.release_s * sample_rate))
+    sound[len(sound) - release :] *= _falling(release)
+    return sound
+
+
+def _falling(samples: int) -> np.ndarray:
+    """From 1 to 0 without a corner: float32 [samples]."""
+    return (0.5 + 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / max(1, samples))).astype(np.float32)
+
+
+def _limited(music: np.ndarray) -> np.ndarray:
+    """Bends loud samples below 1, and leaves the others."""
+    loudness = np.abs(music)
+    bent = _LINEAR + (1 - _LINEAR) * np.tanh((loudness - _LINEAR) / (1 - _LINEAR))
+    return np.where(loudness > _LINEAR, np.sign(music) * bent, music).astype(np.float32)

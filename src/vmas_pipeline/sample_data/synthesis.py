@@ -1,21 +1,15 @@
-"""Synthetic music videos: picture and music share a genre and events, and nothing else."""
+"""Synthetic music videos: picture and music share a genre and a timeline of events, and nothing else."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from vmas_pipeline.sample_data.genres import GENRES, genre_named
-from vmas_pipeline.sample_data.music import play
-from vmas_pipeline.sample_data.picture import REACH, choose_places, draw
-
-BEAT_PERIOD_S = (0.45, 0.8)
-"""Range of the time between beats."""
-
-SHARED, AUDIO_ONLY, VIDEO_ONLY = 0.6, 0.08, 0.05
-"""Probability that a beat is an event in both, in the music only, in the picture only; otherwise it is silent.
-
-A perfect pairing then scores 0.6 / 0.73 = 0.82 in MV Align.
-"""
+from vmas_pipeline.sample_data.music import perform
+from vmas_pipeline.sample_data.picture import choose_places, draw
+from vmas_pipeline.sample_data.score import Score, compose, describe
+from vmas_pipeline.sample_data.styles import style_named
+from vmas_pipeline.sample_data.timeline import Timeline, draw_timeline
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +23,10 @@ class Synthetic:
     events_s: np.ndarray  # float64 [E] seen and heard
     audio_events_s: np.ndarray  # float64 [A] heard, including the shared ones
     video_events_s: np.ndarray  # float64 [V] seen, including the shared ones
+    timeline: Timeline
+    score: Score
+    description: str
+    """One line about the music: genre, mood, key, tempo, metre, instruments."""
 
 
 def synthesise(
@@ -42,8 +40,8 @@ def synthesise(
 ) -> Synthetic:
     """Generates one music video, deterministically.
 
-    A beat comes every 0.45 to 0.8 s. At a shared event the shape jumps and a note sounds; the higher the shape
-    lands, the higher the note. The same seed gives the same events at any frame rate, size and sample rate.
+    At a seen event the shape jumps, at a heard one the music has an accent. The same seed gives the same events and
+    notes at any frame rate, size and sample rate.
 
     Args:
         seed: for all randomness.
@@ -60,42 +58,31 @@ def synthesise(
     for name, value in positive.items():
         if value <= 0:
             raise ValueError(f"{name} ({value}) must be positive")
-    score, look, sound = (np.random.default_rng([seed, part]) for part in range(3))
-    drawn = GENRES[score.integers(len(GENRES))]
-    style = genre_named(genre) if genre else drawn
-    beats = _beats(duration_s, score)
-    kinds = score.choice(4, size=len(beats), p=[SHARED, AUDIO_ONLY, VIDEO_ONLY, 1 - SHARED - AUDIO_ONLY - VIDEO_ONLY])
-    seen, heard = (kinds == 0) | (kinds == 2), (kinds == 0) | (kinds == 1)
-    places = choose_places(int(seen.sum()), look)
-    heights = score.uniform(0, 1, len(beats))
-    heights[seen] = (REACH[1] - places[1:, 1]) / (REACH[1] - REACH[0])  # y points down
-    return Synthetic(
-        frames=draw(
-            style,
-            beats[seen],
-            places,
-            frames=round(duration_s * frame_rate),
-            frame_rate=frame_rate,
-            size=size,
-            random=look,
-        ),
-        waveform=play(
-            style,
-            beats[heard],
-            heights[heard],
-            samples=round(duration_s * sample_rate),
-            sample_rate=sample_rate,
-            random=sound,
-        ),
-        genre=style.name,
-        beats_s=beats,
-        events_s=beats[kinds == 0],
-        audio_events_s=beats[heard],
-        video_events_s=beats[seen],
+    events, look, sound = (np.random.default_rng([seed, part]) for part in range(3))
+    drawn = GENRES[events.integers(len(GENRES))]
+    film_genre = genre_named(genre) if genre else drawn
+    style = style_named(film_genre.name)
+    timeline = draw_timeline(duration_s, events, beat_s=style.beat_s, metres=style.metres)
+    seen, heard = timeline.times_s[timeline.seen], timeline.times_s[timeline.heard]
+    score = compose(style, timeline, sound)
+    frames = draw(
+        film_genre,
+        seen,
+        choose_places(len(seen), look),
+        frames=round(duration_s * frame_rate),
+        frame_rate=frame_rate,
+        size=size,
+        random=look,
     )
-
-
-def _beats(duration_s: float, random: np.random.Generator) -> np.ndarray:
-    """Times of the beats: one period per video, a random start, none in the last tenth of a second."""
-    period = random.uniform(*BEAT_PERIOD_S)
-    return np.arange(random.uniform(0.15, 0.15 + period), duration_s - 0.1, period)
+    return Synthetic(
+        frames=frames,
+        waveform=perform(score, samples=round(duration_s * sample_rate), sample_rate=sample_rate),
+        genre=style.name,
+        beats_s=timeline.beats_s,
+        events_s=timeline.times_s[timeline.seen & timeline.heard],
+        audio_events_s=heard,
+        video_events_s=seen,
+        timeline=timeline,
+        score=score,
+        description=describe(score, style),
+    )

@@ -12,12 +12,13 @@ from vmas_pipeline.media import whole_file, write_video
 from vmas_pipeline.sample_data.config import SampleDataConfig
 from vmas_pipeline.sample_data.flaws import FLAWS, spoil_content, spoil_file
 from vmas_pipeline.sample_data.genres import GENRES
+from vmas_pipeline.sample_data.midi import write_midi
 from vmas_pipeline.sample_data.synthesis import Synthetic, synthesise
 from vmas_pipeline.scale_out import map_shards, split_into_shards
 
 LICENCE = "CC0-1.0 (synthetic)"
 
-_MADE_BY = 1
+_MADE_BY = 2
 """Incremented when the same settings would give different videos: old ones are then regenerated."""
 
 
@@ -35,10 +36,10 @@ class Film:
 
 
 def write_sample_data(config: SampleDataConfig, folder: Path) -> Path:
-    """Writes the videos and their sidecars (`NAME.info.json`, as yt-dlp names them).
+    """Writes the videos, their scores (`NAME.mid`) and their sidecars (`NAME.info.json`, as yt-dlp names them).
 
     Existing videos with the same settings are left untouched, so a killed run resumes; videos with other settings are
-    replaced or removed. A sidecar is written after its video: a video without one is incomplete.
+    replaced or removed. A sidecar is written last: a video without one is incomplete.
 
     Args:
         config: how many, and how to generate them.
@@ -98,6 +99,8 @@ def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
         write_video(path, content.frames, config.frame_rate, waveform, config.sample_rate)
         if film.flaw:
             spoil_file(film.flaw, path, seed)
+    with whole_file(folder / f"{film.name}.mid") as path:
+        write_midi(content.score, path)
     with whole_file(folder / f"{film.name}.info.json") as path:
         path.write_text(json.dumps(_sidecar(film, content, _recipe(config)), indent=1), encoding="utf-8")
 
@@ -107,9 +110,14 @@ def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
         "title": f"Synthetic {content.genre} {film.number}",
         "genre": content.genre,
         "license": LICENCE,
+        "description": content.description,
         "synthetic": {
             "recipe": recipe,
             "flaw": film.flaw,
+            "key": content.score.key.name,
+            "tempo": round(60 / content.score.beat_s, 2),
+            "metre": f"{content.score.beats_per_bar}/4",
+            "chords": [[round(chord.start_s, 4), chord.harmony.name] for chord in content.score.chords],
             "beats_s": content.beats_s.round(4).tolist(),
             "events_s": content.events_s.round(4).tolist(),
             "audio_events_s": content.audio_events_s.round(4).tolist(),
@@ -120,7 +128,7 @@ def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
 
 def _is_written(folder: Path, film: Film, recipe: str) -> bool:
     sidecar = folder / f"{film.name}.info.json"
-    if not (sidecar.is_file() and (folder / f"{film.name}.mp4").is_file()):
+    if not all(path.is_file() for path in (sidecar, folder / f"{film.name}.mp4", folder / f"{film.name}.mid")):
         return False
     return bool(json.loads(sidecar.read_text(encoding="utf-8"))["synthetic"]["recipe"] == recipe)
 
@@ -130,5 +138,6 @@ def _remove_others(folder: Path, names: set[str]) -> None:
     for sidecar in folder.glob("*.info.json"):
         name = sidecar.name.removesuffix(".info.json")
         if name not in names and "synthetic" in json.loads(sidecar.read_text(encoding="utf-8")):
-            (folder / f"{name}.mp4").unlink(missing_ok=True)
+            for suffix in (".mp4", ".mid"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
             sidecar.unlink()
