@@ -12,7 +12,7 @@ from vmas_pipeline.sample_data.genres import GENRES
 from vmas_pipeline.sample_data.synthesis import synthesise
 
 MUSIC = [
-    synthesise(number, GENRES[number % len(GENRES)].name, duration_s=20, frame_rate=4, size=16).waveform
+    synthesise(number, GENRES[number % len(GENRES)], duration_s=20, frame_rate=4, size=16).waveform
     for number in range(8)
 ]
 

@@ -65,8 +65,8 @@ def test_beats_and_events_follow_their_chances() -> None:
 
 
 def test_genres_look_and_sound_apart() -> None:
-    films = [small(1, genre.name) for genre in GENRES]
-    assert [film.genre for film in films] == [genre.name for genre in GENRES]
+    films = [small(1, genre) for genre in GENRES]
+    assert [film.genre for film in films] == list(GENRES)
     grounds = {tuple(np.median(film.frames, axis=(0, 1, 2)) // 32) for film in films}
     assert len(grounds) == len(GENRES)
 

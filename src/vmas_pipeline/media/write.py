@@ -23,7 +23,13 @@ _FAST_AAC = {"aac_coder": "fast"}  # half the time of the default search, withou
 
 
 def write_video(
-    path: Path | str, frames: np.ndarray, frame_rate: float, waveform: np.ndarray | None, sample_rate: int
+    path: Path | str,
+    frames: np.ndarray,
+    frame_rate: float,
+    waveform: np.ndarray | None,
+    sample_rate: int,
+    *,
+    crf: int = 18,
 ) -> None:
     """Writes a video with H.264 video and AAC audio, atomically.
 
@@ -33,6 +39,7 @@ def write_video(
         frame_rate: frames per second.
         waveform: float [C, N] in [-1, 1], one or two channels; None: no audio track.
         sample_rate: in Hz, one that AAC supports.
+        crf: H.264's constant rate factor, 0 (lossless) to 51: 18 looks lossless, 30 is visibly compressed.
 
     Raises:
         ValueError: shapes, a suffix or a rate that cannot be written.
@@ -45,7 +52,7 @@ def write_video(
         picture = container.add_stream(
             "libx264",
             rate=Fraction(frame_rate).limit_denominator(1001),
-            options={"preset": "veryfast", "crf": "18", "threads": "1"},
+            options={"preset": "veryfast", "crf": str(crf), "threads": "1"},
         )
         picture.height, picture.width = frames.shape[1:3]
         picture.pix_fmt = "yuv420p"

@@ -18,10 +18,10 @@ class SampleDataConfig:
     """A different seed gives entirely different videos."""
     duration_s: float = Field(default=10.0, ge=2)
     """Length in seconds."""
-    frame_rate: float = Field(default=24.0, gt=0)
-    """Frames per second."""
+    frame_rate: float | None = Field(default=None, gt=0)
+    """Frames per second of all videos; null: each has its own, from 12 to 30."""
     size: int = Field(default=64, ge=16, multiple_of=2)
-    """Side of the square picture in pixels."""
+    """Short side of the picture in pixels; each video has its own aspect ratio."""
     sample_rate: int = Field(default=16_000, ge=8_000)
     """Sample rate of the music, in Hz."""
     films_per_shard: int = Field(default=40, ge=1)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vmas_pipeline.sample_data.genres import GENRES, genre_named
+from vmas_pipeline.sample_data.genres import GENRES
+from vmas_pipeline.sample_data.looks import look_named
 from vmas_pipeline.sample_data.music import perform
-from vmas_pipeline.sample_data.picture import choose_places, draw
+from vmas_pipeline.sample_data.picture import Photograph, plan_film, render
 from vmas_pipeline.sample_data.score import Score, compose, describe
 from vmas_pipeline.sample_data.styles import style_named
 from vmas_pipeline.sample_data.timeline import Timeline, draw_timeline
@@ -17,6 +18,7 @@ class Synthetic:
     """A synthetic music video with its ground truth."""
 
     frames: np.ndarray  # uint8 [T, H, W, 3]
+    photographs: tuple[Photograph, ...]  # in the picture, to be credited
     waveform: np.ndarray  # float32 [N] in [-1, 1]
     genre: str
     beats_s: np.ndarray  # float64 [B] every beat
@@ -40,15 +42,15 @@ def synthesise(
 ) -> Synthetic:
     """Generates one music video, deterministically.
 
-    At a seen event the shape jumps, at a heard one the music has an accent. The same seed gives the same events and
-    notes at any frame rate, size and sample rate.
+    A timeline says when something happens. At a seen event something moves in the picture, at a heard one the music has
+    an accent. The same seed gives the same content at any frame rate, size and sample rate.
 
     Args:
         seed: for all randomness.
         genre: one of `GENRES`, or None to choose one at random.
         duration_s: length in seconds, positive.
         frame_rate: frames per second, positive.
-        size: side of the picture in pixels.
+        size: short side of the picture in pixels; its aspect ratio is drawn.
         sample_rate: of the music, in Hz.
 
     Raises:
@@ -60,28 +62,18 @@ def synthesise(
             raise ValueError(f"{name} ({value}) must be positive")
     events, look, sound = (np.random.default_rng([seed, part]) for part in range(3))
     drawn = GENRES[events.integers(len(GENRES))]
-    film_genre = genre_named(genre) if genre else drawn
-    style = style_named(film_genre.name)
+    style = style_named(genre or drawn)
     timeline = draw_timeline(duration_s, events, beat_s=style.beat_s, metres=style.metres)
-    seen, heard = timeline.times_s[timeline.seen], timeline.times_s[timeline.heard]
-    score = compose(style, timeline, sound)
-    frames = draw(
-        film_genre,
-        seen,
-        choose_places(len(seen), look),
-        frames=round(duration_s * frame_rate),
-        frame_rate=frame_rate,
-        size=size,
-        random=look,
-    )
+    film, score = plan_film(look_named(style.name), timeline, look), compose(style, timeline, sound)
     return Synthetic(
-        frames=frames,
+        frames=render(film, frame_rate=frame_rate, size=size),
+        photographs=film.photographs,
         waveform=perform(score, samples=round(duration_s * sample_rate), sample_rate=sample_rate),
         genre=style.name,
         beats_s=timeline.beats_s,
         events_s=timeline.times_s[timeline.seen & timeline.heard],
-        audio_events_s=heard,
-        video_events_s=seen,
+        audio_events_s=timeline.times_s[timeline.heard],
+        video_events_s=timeline.times_s[timeline.seen],
         timeline=timeline,
         score=score,
         description=describe(score, style),

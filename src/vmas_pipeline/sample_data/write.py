@@ -8,15 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vmas_pipeline.media import whole_file, write_video
 from vmas_pipeline.sample_data.config import SampleDataConfig
 from vmas_pipeline.sample_data.flaws import FLAWS, spoil_content, spoil_file
 from vmas_pipeline.sample_data.genres import GENRES
 from vmas_pipeline.sample_data.midi import write_midi
+from vmas_pipeline.sample_data.picture import choose_frame_rate
 from vmas_pipeline.sample_data.synthesis import Synthetic, synthesise
 from vmas_pipeline.scale_out import map_shards, split_into_shards
 
 LICENCE = "CC0-1.0 (synthetic)"
+"""Of videos that contain nobody's photograph."""
+
+CRF = (16, 31)
+"""Range of the compression, from clean to visibly blocky."""
 
 _MADE_BY = 2
 """Incremented when the same settings would give different videos: old ones are then regenerated."""
@@ -84,19 +91,21 @@ def _write_films(config: SampleDataConfig, folder: Path, films: list[Film]) -> i
 
 def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
     seed = config.seed * 1_000_000_007 + film.number
+    stock = np.random.default_rng([seed, 4])
+    frame_rate, crf = config.frame_rate or choose_frame_rate(stock), int(stock.integers(*CRF))
     content = synthesise(
         seed,
-        GENRES[film.number % len(GENRES)].name,
+        GENRES[film.number % len(GENRES)],
         duration_s=config.duration_s,
-        frame_rate=config.frame_rate,
+        frame_rate=frame_rate,
         size=config.size,
         sample_rate=config.sample_rate,
     )
     if film.flaw:
-        content = spoil_content(film.flaw, content, config.frame_rate, config.sample_rate, seed)
+        content = spoil_content(film.flaw, content, frame_rate, config.sample_rate, seed)
     with whole_file(folder / f"{film.name}.mp4") as path:
         waveform = None if film.flaw == "no_audio" else content.waveform[None]
-        write_video(path, content.frames, config.frame_rate, waveform, config.sample_rate)
+        write_video(path, content.frames, frame_rate, waveform, config.sample_rate, crf=crf)
         if film.flaw:
             spoil_file(film.flaw, path, seed)
     with whole_file(folder / f"{film.name}.mid") as path:
@@ -109,7 +118,7 @@ def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
     return {
         "title": f"Synthetic {content.genre} {film.number}",
         "genre": content.genre,
-        "license": LICENCE,
+        "license": _licence(content),
         "description": content.description,
         "synthetic": {
             "recipe": recipe,
@@ -124,6 +133,14 @@ def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
             "video_events_s": content.video_events_s.round(4).tolist(),
         },
     }
+
+
+def _licence(content: Synthetic) -> str:
+    """CC0, or the licence of the photographs in the picture with their authors' names."""
+    if not content.photographs:
+        return LICENCE
+    licences = sorted({each.licence for each in content.photographs})
+    return f"{', '.join(licences)} (synthetic, with photographs by {', '.join(p.author for p in content.photographs)})"
 
 
 def _is_written(folder: Path, film: Film, recipe: str) -> bool:

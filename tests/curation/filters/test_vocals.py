@@ -19,7 +19,7 @@ def test_every_tag_is_one_of_the_taggers() -> None:
     assert set(TAGGER.tags) >= VOCAL_TAGS | NO_VOCAL_TAGS
 
 
-@pytest.mark.parametrize("genre", [genre.name for genre in GENRES])
+@pytest.mark.parametrize("genre", GENRES)
 def test_the_tagger_hears_a_sung_voice_and_none_without(genre: str) -> None:
     music = synthesise(3, genre, duration_s=5, frame_rate=4, size=16).waveform
     voice = sing(5.0, 16_000, np.random.default_rng(3))
