@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vmas_pipeline.codec.config import SpectralCodecConfig
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.config import SinusoidalCodecConfig
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec, write_video
@@ -19,7 +19,7 @@ CLIP = ClipSpec(duration_s=5.0, frame_rate=9.6, frame_size=64, sample_rate=16_00
 def tiny_generator(seed: int = 0) -> Generator:
     """The embedded default's clip, with one small decoder layer and a small codec."""
     torch.manual_seed(seed)
-    codec = SpectralCodec(SpectralCodecConfig(width=32, code_width=16, blocks=1)).eval()
+    codec = SinusoidalCodec(SinusoidalCodecConfig(width=32, code_width=16, blocks=1)).eval()
     codec.quantiser.vq.layers.apply(_spread)
     sizes = {
         "video": {"depths": [1, 1, 1], "widths": [8, 16, 32]},

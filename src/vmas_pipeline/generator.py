@@ -295,7 +295,7 @@ def decode_in_chunks(codec: AudioCodec, codes: torch.Tensor) -> np.ndarray:
     for start in range(0, codes.shape[-1], chunk):
         end = min(start + chunk, codes.shape[-1])
         left = max(0, start - context)
-        piece = codec.decode(codes[..., left : end + context])[..., (start - left) * hop : (end - left) * hop]
+        piece = codec.decode(codes[..., left : end + context], left)[..., (start - left) * hop : (end - left) * hop]
         pieces.append(piece.clamp(-1, 1).float().cpu().numpy())
     return np.concatenate(pieces, axis=-1)
 

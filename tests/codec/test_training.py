@@ -5,15 +5,15 @@ import soundfile
 import torch
 
 from vmas_pipeline import tracking
-from vmas_pipeline.codec.config import CodecConfig, SpectralCodecConfig
+from vmas_pipeline.codec.config import CodecConfig, SinusoidalCodecConfig
 from vmas_pipeline.codec.interface import load_codec
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.codec.training import fit, read_clips, train_codec
 from vmas_pipeline.media import ClipSpec
 
 CLIP = ClipSpec(duration_s=1.0, sample_rate=16000, frame_size=32)
 SMALL = CodecConfig(
-    model=SpectralCodecConfig(width=16, code_width=8, card=16, blocks=1), steps=12, batch=2, crop_s=0.5, threads=1
+    model=SinusoidalCodecConfig(width=16, code_width=8, card=16, blocks=1), steps=12, batch=2, crop_s=0.5, threads=1
 )
 
 
@@ -35,7 +35,7 @@ def manifest(tmp_path):
 
 def trained(config):
     torch.manual_seed(config.seed)
-    codec, losses = SpectralCodec(config.model), []
+    codec, losses = SinusoidalCodec(config.model), []
     fit(codec, notes(4), config, lambda step, found: losses.append(found["mel_l1"]))
     return codec, losses
 
@@ -74,7 +74,7 @@ def test_train_codec_leaves_a_codec_that_loads_and_its_figures_in_the_run(manife
 
 @pytest.mark.parametrize("source", ["encodec_folder", "audiocraft_file"])
 def test_a_pretrained_codec_is_copied_over_another_kind_and_measured(source, manifest, tmp_path, request):
-    SpectralCodec(SMALL.model).save(tmp_path / "codec")
+    SinusoidalCodec(SMALL.model).save(tmp_path / "codec")
     clip, path = ClipSpec(duration_s=1.0, sample_rate=32000, frame_size=32), str(request.getfixturevalue(source))
     metrics = train_codec(CodecConfig(pretrained=path), clip, manifest, tmp_path / "codec", None)
     assert 0 <= metrics["codec/onset_f1"] <= 1

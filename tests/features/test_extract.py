@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from vmas_pipeline.codec.config import SpectralCodecConfig
+from vmas_pipeline.codec.config import SinusoidalCodecConfig
 from vmas_pipeline.codec.interface import load_codec
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.extract import extract_features
 from vmas_pipeline.features.shards import read_shards
@@ -24,7 +24,7 @@ CONFIG = FeaturesConfig(shard_size=2, backend="inline")
 def codec(tmp_path_factory):
     folder = tmp_path_factory.mktemp("codec")
     torch.manual_seed(0)
-    network = SpectralCodec(SpectralCodecConfig(width=16, code_width=8, card=32, blocks=1))
+    network = SinusoidalCodec(SinusoidalCodecConfig(width=16, code_width=8, card=32, blocks=1))
     network.initialise_codebooks(0.1 * torch.randn(2, 1, 16000))
     network.save(folder)
     return folder

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from vmas_pipeline.codec.config import SpectralCodecConfig
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.config import SinusoidalCodecConfig
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.features.shards import Sample, write_shard
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec
@@ -100,7 +100,7 @@ def write_split(folder: Path, shards: list[list[Sample]]) -> None:
 @pytest.fixture(scope="session")
 def codec(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "codec"
-    SpectralCodec(SpectralCodecConfig(width=16, blocks=1)).save(folder)
+    SinusoidalCodec(SinusoidalCodecConfig(width=16, blocks=1)).save(folder)
     return folder
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vmas_pipeline.codec.config import SpectralCodecConfig
+from vmas_pipeline.codec.config import SinusoidalCodecConfig
 from vmas_pipeline.codec.interface import load_codec
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConfig, ObjectiveConfig, OptimiserConfig
@@ -64,7 +64,7 @@ def test_frozen_parts_stay_as_they_were_under_zero(trained, features, codec, cli
 
 
 def test_a_model_of_another_codec_is_refused_with_the_way_out(trained, features, clip, small_config, tmp_path):
-    other = SpectralCodec(SpectralCodecConfig(width=16, blocks=1))
+    other = SinusoidalCodec(SinusoidalCodecConfig(width=16, blocks=1))
     other.initialise_codebooks(0.1 * torch.randn(2, 1, 16_000))
     other.save(tmp_path / "codec")
     config = replace(small_config(), model=ModelConfig(init_from=str(trained)))

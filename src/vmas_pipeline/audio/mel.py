@@ -7,8 +7,19 @@ from torch import Tensor, nn
 SCALES = ((64, 8), (128, 16), (256, 24), (512, 40), (1024, 64), (2048, 96))
 """STFT windows in samples, with the number of mel bands of each."""
 
+FLOOR_DB = -80.0
+"""Below full scale, what the training loss takes for silence."""
+
 PICTURE_BANDS, PICTURE_RANGE_DB = 80, 70.0
 """Mel bands of an image of music, and its dynamic range below the maximum."""
+
+
+def mel_bank(sample_rate: int, window: int, bands: int) -> Tensor:
+    """Triangles on the mel scale between 0 Hz and half the sample rate, [bands, window / 2 + 1]; rows sum to one."""
+    from torchaudio.functional import melscale_fbanks
+
+    bank = melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate, norm="slaney")
+    return bank.T * (sample_rate / window)
 
 
 class LogMel(nn.Module):
@@ -25,11 +36,8 @@ class LogMel(nn.Module):
 
     def __init__(self, sample_rate: int, window: int, bands: int, floor: float = 1e-3) -> None:
         super().__init__()
-        from torchaudio.functional import melscale_fbanks
-
         self.size, self.floor = window, floor
-        bank = melscale_fbanks(window // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate, norm="slaney")
-        self.register_buffer("bank", bank.T * (sample_rate / window))  # [bands, F], rows sum to about one
+        self.register_buffer("bank", mel_bank(sample_rate, window, bands))
         self.register_buffer("window", torch.hann_window(window))
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -39,8 +47,8 @@ class LogMel(nn.Module):
 
 
 def mel_scales(sample_rate: int) -> list[LogMel]:
-    """One `LogMel` for each of `SCALES`."""
-    return [LogMel(sample_rate, window, bands) for window, bands in SCALES]
+    """One `LogMel` for each of `SCALES`, with floors `FLOOR_DB` below full scale."""
+    return [LogMel(sample_rate, window, bands, window / 4 * 10 ** (FLOOR_DB / 20)) for window, bands in SCALES]
 
 
 def mel_distance(reference: Tensor, other: Tensor, sample_rate: int) -> Tensor:

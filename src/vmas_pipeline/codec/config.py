@@ -5,8 +5,8 @@ from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class SpectralCodecConfig:
-    """Sizes of a `SpectralCodec`; stored as config.json next to its weights."""
+class SinusoidalCodecConfig:
+    """Sizes of a `SinusoidalCodec`; stored as config.json next to its weights."""
 
     sample_rate: int = 16000
     """Samples per second of the waveform, mono."""
@@ -22,8 +22,18 @@ class SpectralCodecConfig:
     """Channels of the ConvNeXt blocks."""
     blocks: int = 2
     """ConvNeXt blocks on each side of the quantiser."""
-    window: int = 1024
-    """Samples of the STFT window; its overlap with the hop must be even."""
+    lowest_note: int = 28
+    """First note of the sinusoids, MIDI (28: 41 Hz, the lowest string of a bass)."""
+    highest_note: int = 118
+    """Last note of the sinusoids (118: 7.5 kHz); below half the sample rate."""
+    per_semitone: int = 3
+    """Sinusoids to a semitone: 3 lie 33 cents apart."""
+    bands: int = 20
+    """Mel bands of the noise and of the encoder's short windows, M."""
+    tonal_steps: int = 2
+    """Gains of each sinusoid in a token; must divide the hop."""
+    short_steps: int = 4
+    """Gains of each noise in a token, and short windows of the encoder; must divide the hop."""
 
     def __post_init__(self) -> None:
         if self.sample_rate % self.frame_rate:
@@ -31,10 +41,18 @@ class SpectralCodecConfig:
                 f"codec frame_rate ({self.frame_rate}) must divide its sample_rate ({self.sample_rate}): "
                 "set codec.model.frame_rate"
             )
-        if self.window <= self.hop or (self.window - self.hop) % 2:
+        for name in ("tonal_steps", "short_steps"):
+            if self.hop % getattr(self, name):
+                raise ValueError(
+                    f"codec {name} ({getattr(self, name)}) must divide the hop of {self.hop} samples "
+                    f"(sample_rate / frame_rate): set codec.model.{name} or codec.model.frame_rate"
+                )
+        highest_hz = 440.0 * 2 ** ((self.highest_note - 69) / 12)
+        if not self.lowest_note < self.highest_note or highest_hz >= self.sample_rate / 2:
             raise ValueError(
-                f"codec window ({self.window}) must exceed the hop of {self.hop} samples by an even number: "
-                "set codec.model.window"
+                f"codec highest_note ({self.highest_note}, {highest_hz:.0f} Hz) must lie above lowest_note "
+                f"({self.lowest_note}) and below half the sample rate ({self.sample_rate / 2:.0f} Hz): "
+                "set codec.model.highest_note"
             )
 
     @property
@@ -54,7 +72,7 @@ class CodecConfig:
     bandwidth: float | None = Field(default=None, gt=0)
     """Kilobits per second of a pretrained EnCodec that has several (24 kHz: 1.5 to 24, with 2 to 32 codebooks); null
     for the largest."""
-    model: SpectralCodecConfig = SpectralCodecConfig()
+    model: SinusoidalCodecConfig = SinusoidalCodecConfig()
     """The small network; its sample_rate must be the clip's."""
     steps: int = Field(default=600, ge=1)
     """Optimiser steps."""
@@ -66,6 +84,8 @@ class CodecConfig:
     """Peak of the cosine schedule (AdamW)."""
     unquantised: float = Field(default=0.1, ge=0, lt=1)
     """First fraction of the steps, which bypasses the quantiser."""
+    partials_weight: float = Field(default=10.0, ge=0)
+    """Weight, relative to the mel loss, of the squared error of the partials' logarithmic amplitudes: pitch."""
     flicker_weight: float = Field(default=3.0, ge=0)
     """Weight, relative to the mel loss, of the L1 between frame-to-frame spectral changes: flicker is audible."""
     commitment_weight: float = Field(default=0.05, ge=0)

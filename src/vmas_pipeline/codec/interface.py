@@ -39,8 +39,12 @@ class AudioCodec(Protocol):
     def encode(self, waveform: Tensor) -> Tensor:
         """Waveform float [B, 1, N] in [-1, 1] -> codes int64 [B, K, T], T = ceil(N * frame_rate / sample_rate)."""
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes int64 [B, k, T] of the first k <= K codebooks -> waveform float [B, 1, N]."""
+    def decode(self, codes: Tensor, first_token: int = 0) -> Tensor:
+        """Codes int64 [B, k, T] of the first k <= K codebooks -> waveform float [B, 1, N].
+
+        Args:
+            first_token: number of the first token since the music's start, for a codec whose sound depends on it.
+        """
 
 
 def load_codec(name_or_path: str | Path, bandwidth: float | None = None) -> AudioCodec:
@@ -53,15 +57,21 @@ def load_codec(name_or_path: str | Path, bandwidth: float | None = None) -> Audi
         bandwidth: of transformers' EnCodec, kilobits per second: fewer mean fewer codebooks; None for its largest.
 
     Raises:
-        ValueError: a folder or file without a codec, a name found neither locally nor on the network, or a bandwidth
-            that the codec lacks.
+        ValueError: a folder or file without a codec, or with one of an earlier version; a name found neither locally
+            nor on the network; or a bandwidth that the codec lacks.
     """
     path = Path(name_or_path)
     settings = path / "config.json"
-    if settings.is_file() and json.loads(settings.read_text()).get("kind") == "spectral":
-        from vmas_pipeline.codec.spectral import SpectralCodec
+    kind = json.loads(settings.read_text()).get("kind") if settings.is_file() else None
+    if kind == "spectral":
+        raise ValueError(
+            f"the codec in {path} was written by an earlier version (kind 'spectral'): train again, or use the version "
+            "that wrote it"
+        )
+    if kind == "sinusoidal":
+        from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 
-        return SpectralCodec.load(path)
+        return SinusoidalCodec.load(path)
     from vmas_pipeline.codec.pretrained import AUDIOCRAFT_FILE, AudiocraftEncodec, PretrainedEncodec
 
     for file in (path, path / AUDIOCRAFT_FILE):

@@ -98,8 +98,8 @@ class PretrainedEncodec(nn.Module):
         return self.network.encode(waveform, bandwidth=self.bandwidth, return_dict=False)[0][0]
 
     @torch.no_grad()
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N]."""
+    def decode(self, codes: Tensor, first_token: int = 0) -> Tensor:
+        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N], the same for any `first_token`."""
         scales: Any = [None]  # none: the network does not normalise
         return self.network.decode(cast(torch.LongTensor, codes[None]), scales, return_dict=False)[0]
 
@@ -170,8 +170,8 @@ class AudiocraftEncodec(nn.Module):
         return self.network.encode(waveform)[0]
 
     @torch.no_grad()
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N]."""
+    def decode(self, codes: Tensor, first_token: int = 0) -> Tensor:
+        """Codes [B, k, T] of the first k <= K codebooks -> waveform [B, 1, N], the same for any `first_token`."""
         return self.network.decode(codes)
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Quality of a codec: onsets, timbre, and how predictable its codes are for a language model."""
+"""Quality of a codec: onsets, pitch, timbre, and how predictable its codes are for a language model."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from vmas_pipeline.audio.mel import PICTURE_BANDS, PICTURE_RANGE_DB, mel_distance, mel_picture
 from vmas_pipeline.audio.onsets import match_times, onset_times
+from vmas_pipeline.audio.pitch import chroma_correlation, pitch_agreement
 from vmas_pipeline.codec.interface import AudioCodec
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Reconstruction:
     """Metrics of a codec on held-out clips."""
 
     onset_f1: float  # mean over clips, onsets within 50 ms
+    pitch: float  # mean over clips, share of loud frames whose strongest partial is within 25 cents of the original's
+    chroma: float  # mean over clips, correlation of the chroma vectors
     mel_db: list[float]  # K: mean distance in dB when the first 1..K codebooks are decoded
     latent_snr_db: list[float]  # K - 1: signal-to-noise ratio of the first 1..K-1 codebooks' sum against that of all
     perplexity: list[float]  # K: of the codes' distribution, at most the card
@@ -30,8 +33,9 @@ class Reconstruction:
     conditional_perplexity: list[float]  # K: given the previous frame (codebook 0) or codebook (others)
 
     def as_metrics(self) -> dict[str, float]:
-        """Flat names for the tracker: `codec/onset_f1`, `codec/mel_db`, `codec/perplexity_0`, ..."""
-        flat = {"codec/onset_f1": self.onset_f1, "codec/mel_db": self.mel_db[-1]}
+        """Flat names for the tracker: `codec/onset_f1`, `codec/pitch`, `codec/perplexity_0`, ..."""
+        flat = {f"codec/{name}": getattr(self, name) for name in ("onset_f1", "pitch", "chroma")}
+        flat["codec/mel_db"] = self.mel_db[-1]
         for name in ("mel_db", "latent_snr_db"):
             flat |= {f"codec/{name}_first_{k + 1}": value for k, value in enumerate(getattr(self, name))}
         for name in ("perplexity", "usage", "conditional_perplexity"):
@@ -49,12 +53,11 @@ def measure(codec: AudioCodec, waveforms: Tensor) -> Reconstruction:
     codes = codec.encode(waveforms)  # [B, K, T]
     length = waveforms.shape[-1]
     decoded = [codec.decode(codes[:, : k + 1])[..., :length] for k in range(codec.codebooks)]
-    f1 = [
-        onset_f1(onset_times(a.numpy(), codec.sample_rate), onset_times(b.numpy(), codec.sample_rate))
-        for a, b in zip(waveforms[:, 0], decoded[-1][:, 0], strict=True)
-    ]
+    rate, pairs = codec.sample_rate, list(zip(waveforms[:, 0].numpy(), decoded[-1][:, 0].numpy(), strict=True))
     return Reconstruction(
-        onset_f1=float(np.mean(f1)),
+        onset_f1=float(np.mean([onset_f1(onset_times(a, rate), onset_times(b, rate)) for a, b in pairs])),
+        pitch=float(np.mean([pitch_agreement(a, b, rate) for a, b in pairs])),
+        chroma=float(np.mean([chroma_correlation(a, b, rate) for a, b in pairs])),
         mel_db=[float(mel_distance(waveforms[:, 0], part[:, 0], codec.sample_rate).mean()) for part in decoded],
         latent_snr_db=_prefix_snr(codec.code_vectors, codes),
         perplexity=[_perplexity(row, codec.card) for row in codes.unbind(1)],

@@ -3,7 +3,7 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmas_pipeline.audio.mel import LogMel, mel_scales
 from vmas_pipeline.codec.config import CodecConfig
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
+from vmas_pipeline.codec.losses import CodecLosses
 from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
-from vmas_pipeline.codec.spectral import SpectralCodec
+from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.media import ClipSpec, MediaError, local, read_audio
 from vmas_pipeline.registry import model_folder
 from vmas_pipeline.tracking import RunLogger
@@ -23,6 +23,8 @@ from vmas_pipeline.tracking import RunLogger
 if TYPE_CHECKING:
     import pandas as pd
 
+ANALYSED_AT_ONCE = 16  # clips
+KMEANS_CROPS = 32
 Progress = Callable[[int, dict[str, float]], None]
 
 LOG_EVERY = 10  # steps
@@ -50,7 +52,7 @@ def train_codec(
     if config.pretrained:
         codec = _copy_pretrained(config.pretrained, config.bandwidth, clip, out)
     else:
-        codec = _train_spectral(config, clip, manifest, out, logger)
+        codec = _train_small(config, clip, manifest, out, logger)
     held_out = "validation" if (manifest["split"] == "validation").any() else "test"
     clips = torch.from_numpy(read_clips(manifest, held_out, config.eval_clips, clip))[:, None]  # [n, 1, N]
     metrics = measure(codec, clips).as_metrics()
@@ -70,16 +72,16 @@ def _copy_pretrained(name: str, bandwidth: float | None, clip: ClipSpec, out: Pa
     return codec
 
 
-def _train_spectral(
+def _train_small(
     config: CodecConfig, clip: ClipSpec, manifest: "pd.DataFrame", out: Path, logger: RunLogger | None
-) -> SpectralCodec:
+) -> SinusoidalCodec:
     _check_rate(config.model.sample_rate, clip)
     if config.crop_s > clip.duration_s:
         raise ValueError(
             f"codec crop_s ({config.crop_s}) exceeds clip.duration_s ({clip.duration_s}): lower codec.crop_s"
         )
     torch.manual_seed(config.seed)
-    codec = SpectralCodec(config.model)
+    codec = SinusoidalCodec(config.model)
     if logger:
         logger.params({"codec": asdict(config), "codec_parameters": sum(p.numel() for p in codec.parameters())})
     clips = read_clips(manifest, "train", config.train_clips, clip)
@@ -156,24 +158,61 @@ def _log_samples(codec: AudioCodec, clips: Tensor, logger: RunLogger) -> None:
     logger.figure("codec-reconstruction", reconstruction_figure(clips[:, 0], decoded[:, 0], codec.sample_rate))
 
 
-def fit(codec: SpectralCodec, clips: np.ndarray, config: CodecConfig, progress: Progress) -> None:
+@dataclass(frozen=True)
+class Crops:
+    """Parts of training clips, and what the codec hears in them."""
+
+    waveforms: Tensor  # [B, N]
+    partials: Tensor  # [B, T, G]
+    shorts: Tensor  # [B, T, S * M]
+
+
+class TrainingClips:
+    """Waveforms with their analysis, made once, from which crops of whole tokens are drawn.
+
+    Args:
+        waveforms: float32 [n, N] at the codec's sample rate.
+    """
+
+    def __init__(self, codec: SinusoidalCodec, waveforms: np.ndarray) -> None:
+        self.waveforms, self.hop = torch.from_numpy(waveforms), codec.config.hop
+        with torch.no_grad():
+            parts = [codec.analysis(part) for part in self.waveforms.split(ANALYSED_AT_ONCE)]
+        self.partials, self.shorts = (torch.cat(part).half() for part in zip(*parts, strict=True))  # half the memory
+
+    def draw(self, count: int, tokens: int, random: np.random.Generator) -> Crops:
+        """Random crops of random clips."""
+        rows = random.integers(len(self.waveforms), size=count)
+        starts = random.integers(self.waveforms.shape[1] // self.hop - tokens + 1, size=count)
+        spots = list(zip(rows, starts, strict=True))
+        return Crops(
+            torch.stack([self.waveforms[r, s * self.hop : (s + tokens) * self.hop] for r, s in spots]),
+            torch.stack([self.partials[r, s : s + tokens] for r, s in spots]).float(),
+            torch.stack([self.shorts[r, s : s + tokens] for r, s in spots]).float(),
+        )
+
+
+def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress: Progress) -> None:
     """Train `codec` in place.
 
     Args:
         clips: float32 [n, N], training waveforms at the codec's sample rate.
         progress: called after each step with its number (0-based) and losses.
     """
-    draw = np.random.default_rng(config.seed)
-    scales = mel_scales(config.model.sample_rate)
+    random = np.random.default_rng(config.seed)
+    heard = TrainingClips(codec, clips)
+    tokens = round(config.crop_s * codec.frame_rate)
+    compare = CodecLosses(codec)
     optimiser = torch.optim.AdamW(codec.parameters(), lr=config.learning_rate, betas=(0.8, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, config.steps))
     first_quantised = round(config.unquantised * config.steps)
     codec.train()
     for step in range(config.steps):
         if step == first_quantised:
-            codec.initialise_codebooks(random_crops(clips, config, draw, crops=32))
-        pair = [scales[i] for i in draw.choice(len(scales), 2, replace=False)]
-        losses = _losses(codec, random_crops(clips, config, draw), pair, quantise=step >= first_quantised)
+            codec.initialise_codebooks(heard.draw(KMEANS_CROPS, tokens, random).waveforms[:, None])
+        crops = heard.draw(config.batch, tokens, random)
+        levels, commitment = codec(crops.partials, crops.shorts, quantise=step >= first_quantised)
+        losses = {**compare(levels, crops.waveforms, crops.partials, random), "commitment": commitment}
         optimiser.zero_grad(set_to_none=True)
         _total(losses, config).backward()
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 5.0)
@@ -183,29 +222,13 @@ def fit(codec: SpectralCodec, clips: np.ndarray, config: CodecConfig, progress: 
     codec.eval()
 
 
-def random_crops(clips: np.ndarray, config: CodecConfig, draw: np.random.Generator, crops: int | None = None) -> Tensor:
-    """Random crops of random clips, [crops, 1, crop_s * sample_rate]."""
-    length = round(config.crop_s * config.model.sample_rate)
-    count = crops or config.batch
-    rows = draw.integers(len(clips), size=count)
-    starts = draw.integers(clips.shape[1] - length + 1, size=count)
-    return torch.from_numpy(np.stack([clips[r, s : s + length] for r, s in zip(rows, starts, strict=True)]))[:, None]
-
-
-def _losses(codec: SpectralCodec, crops: Tensor, scales: list[LogMel], *, quantise: bool) -> dict[str, Tensor]:
-    """L1 of the log-mel spectra, L1 of their frame-to-frame change, and the commitment loss."""
-    decoded, commitment = codec(crops, quantise=quantise)
-    errors = [scale(crops[:, 0]) - scale(decoded[:, 0]) for scale in scales]  # [B, bands, frames] each
-    return {
-        "mel_l1": torch.stack([error.abs().mean() for error in errors]).mean(),
-        "flicker_l1": torch.stack([error.diff(dim=-1).abs().mean() for error in errors]).mean(),
-        "commitment": commitment,
-    }
-
-
 def _total(losses: dict[str, Tensor], config: CodecConfig) -> Tensor:
-    flicker = config.flicker_weight * losses["flicker_l1"]
-    return losses["mel_l1"] + flicker + config.commitment_weight * losses["commitment"]
+    return (
+        losses["mel_l1"]
+        + config.partials_weight * losses["partials_mse"]
+        + config.flicker_weight * losses["flicker_l1"]
+        + config.commitment_weight * losses["commitment"]
+    )
 
 
 def _cosine(step: int, steps: int) -> float:
