@@ -10,6 +10,7 @@ from vmas_pipeline.audio.pitch import (
     pitch_agreement,
     strong_notes,
     strongest_partials,
+    tuning,
 )
 
 RATE = 16_000
@@ -88,6 +89,14 @@ def test_few_random_notes_fit_some_key_and_many_fit_none():
     assert chances[-1] == pytest.approx(7 / 12, abs=0.015)
     all_three = np.array(np.meshgrid(*[np.arange(12)] * 3)).reshape(3, -1).T
     assert in_key_chance(3) == pytest.approx(np.mean([key_fit(three) for three in all_three]), abs=0.003)
+
+
+def test_all_of_a_tuning_is_what_its_parts_are():
+    music = tune([60, 62, 63, 69.4, 70])
+    found = tuning(music, RATE)
+    assert found.in_tune == in_tune(music, RATE) < 1
+    assert found.in_key == in_key(music, RATE)
+    assert found.in_key_chance == in_key_chance(len(strong_notes(music, RATE)))
 
 
 def test_a_copy_at_another_level_agrees_and_one_a_semitone_off_does_not():

@@ -2,6 +2,7 @@
 
 # N samples, F frames, L loud frames, S bins of the spectrum, n notes
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -24,6 +25,25 @@ DIATONIC = (0, 2, 4, 5, 7, 9, 11)
 
 _LEAST = 1e-9  # added to magnitudes before their logarithm
 _DRAWS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """Whether a piece of music is in tune and in one key."""
+
+    in_tune: float
+    """See `in_tune`; chance is 0.5."""
+    in_key: float
+    """See `in_key`."""
+    in_key_chance: float
+    """The same for as many notes drawn at random."""
+
+
+def tuning(waveform: np.ndarray, sample_rate: int) -> Tuning:
+    """All of it for a waveform float [N]."""
+    partials = strongest_partials(waveform, sample_rate)
+    notes = _strong_notes(*partials, sample_rate)
+    return Tuning(in_tune=_in_tune(partials[1]), in_key=key_fit(notes), in_key_chance=in_key_chance(len(notes)))
 
 
 def strongest_partials(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,9 +113,7 @@ def in_tune(waveform: np.ndarray, sample_rate: int) -> float:
     Returns:
         A share in [0, 1]; 0 for silence, which is never in tune.
     """
-    _, hz = strongest_partials(waveform, sample_rate)
-    notes = _midi(hz)
-    return _share(np.abs(notes - np.round(notes)) <= CENTS / 100)
+    return _in_tune(strongest_partials(waveform, sample_rate)[1])
 
 
 def in_key(waveform: np.ndarray, sample_rate: int) -> float:
@@ -147,7 +165,15 @@ def strong_notes(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     Returns:
         int64 [n], MIDI numbers (A4 is 69), in order; the strongest partial need not be the fundamental.
     """
-    times, hz = strongest_partials(waveform, sample_rate)
+    return _strong_notes(*strongest_partials(waveform, sample_rate), sample_rate)
+
+
+def _in_tune(hz: np.ndarray) -> float:
+    notes = _midi(hz)
+    return _share(np.abs(notes - np.round(notes)) <= CENTS / 100)
+
+
+def _strong_notes(times: np.ndarray, hz: np.ndarray, sample_rate: int) -> np.ndarray:
     if not len(hz):
         return np.zeros(0, np.int64)
     notes = np.round(_midi(hz)).astype(np.int64)
