@@ -8,8 +8,8 @@ from vmas_pipeline.pipelines import (
     curation,
     evaluation,
     features,
+    films,
     generation,
-    real_videos,
     registration,
     sample_data,
     train,
@@ -30,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     aside = {
         "ablation": ablation.pipeline(),
-        "real_videos": real_videos.pipeline(),
+        "films": films.pipeline(),
         "train_plan": train.plan_pipeline(),
     }
     return {**flow, **aside, "__default__": sum(flow.values(), Pipeline([]))}

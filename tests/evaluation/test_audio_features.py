@@ -38,6 +38,11 @@ def test_known_onsets_are_kept(tagger):
     assert AudioFeatureExtractor(tagger, 32_000).extract(CLICKS[None], [known]).onsets_s[0] is known
 
 
+def test_tuning_is_measured_at_the_musics_own_rate(tagger):
+    heard = AudioFeatureExtractor(tagger, 32_000).extract(np.stack([CLICKS, CLICKS]), [])
+    assert [each.in_tune for each in heard.tunings] == [1.0, 1.0]  # A4, struck again and again
+
+
 def test_parts_are_joined_in_order():
     parts = [
         AudioFeatures(probabilities=np.full((2, 3), i), embeddings=np.full((2, 4), i), onsets_s=[np.array([i])] * 2)

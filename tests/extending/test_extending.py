@@ -43,11 +43,11 @@ def with_model(overrides):
 
 
 def test_a_metric_stands_in_the_metrics_the_clips_and_the_report(example, world, tmp_path, monkeypatch):
-    example("A metric", "onset_density", metrics)
+    example("A metric", "longest_wait", metrics)
     monkeypatch.setattr(evaluation, "METRICS", metrics.METRICS)  # read at the import
-    found = evaluated(world, world.generated, tmp_path)["results"]["onset_density"]
-    assert found["value"] > 0 and found["levels"]["true"] > 0
-    assert "Onsets a second" in (tmp_path / "report" / "report.html").read_text()
+    found = evaluated(world, world.generated, tmp_path)["results"]["longest_wait"]
+    assert found["value"] > 0 and found["ceiling"] > 0
+    assert "Longest wait for a note" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_a_system_is_generated_and_measured(example, world, tmp_path):

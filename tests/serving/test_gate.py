@@ -66,6 +66,12 @@ def test_where_lower_is_better_the_champion_is_compared_that_way(champion: float
     assert (check.passed, "at most the champion's" in check.rule) == (passed, True)
 
 
+def test_a_metric_without_a_direction_compares_no_champions() -> None:
+    density = {"onset_density": result("onset_density", 1.2, higher_is_better=None)}
+    with pytest.raises(ValueError, match="onset_density is neither better high nor low"):
+        AgainstChampion(metric="onset_density").check(density, density)
+
+
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ValidationError, match="colour"):
         TypeAdapter(RegistrationConfig).validate_python({"colour": "blue"})

@@ -1,4 +1,4 @@
-"""The audio features that the metrics compare: the tagger's tags and embeddings, the onset detector's onsets."""
+"""The audio features that the metrics compare: the tagger's tags and embeddings, onsets, and tuning."""
 
 # B, N clips, C tags, D width of the embedding
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.audio.pitch import Tuning, tuning
 from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
 
 
@@ -20,6 +21,7 @@ class AudioFeatures:
     probabilities: np.ndarray  # float32 [N, C], of the tags
     embeddings: np.ndarray  # float32 [N, D]
     onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if not requested
+    tunings: list[Tuning] = field(default_factory=list)  # N
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -28,6 +30,7 @@ class AudioFeatures:
             probabilities=np.concatenate([part.probabilities for part in parts]),
             embeddings=np.concatenate([part.embeddings for part in parts]),
             onsets_s=[onsets for part in parts for onsets in part.onsets_s],
+            tunings=[each for part in parts for each in part.tunings],
         )
 
 
@@ -50,6 +53,7 @@ class AudioFeatureExtractor:
             probabilities=tagged.probabilities.cpu().numpy(),
             embeddings=tagged.embeddings.cpu().numpy(),
             onsets_s=[onset_times(waveform, self.sample_rate) for waveform in waveforms] if onsets is None else onsets,
+            tunings=[tuning(waveform, self.sample_rate) for waveform in waveforms],
         )
 
     def _at_taggers_rate(self, waveforms: np.ndarray) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, NonNegativeInt
 from pydantic.dataclasses import dataclass
 
 
@@ -19,16 +19,18 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class RealVideosConfig:
-    """Which videos, and how much of each."""
+class FilmsConfig:
+    """Which films, how much of each, and what is kept to watch."""
 
-    folder: str = "data/real_videos"
+    folder: str = "data/films"
     """A folder of videos, in any directory tree."""
     seconds: float = Field(default=10.0, gt=0)
-    """Maximum seconds of each video, from its start."""
-    seed: int = Field(default=0, ge=0)
-    """Seed of the music."""
+    """Maximum seconds of each film, from its start; whole clips of them are measured."""
+    seeds: tuple[NonNegativeInt, ...] = Field(default=(0,), min_length=1)
+    """Seeds of the music: each film gets one piece for each, and a value is the mean over all."""
     flow_size: int = Field(default=64, ge=16)
     """Short side, in pixels, at which the flow is measured."""
-    watch: bool = True
-    """Write each video with its music."""
+    report_films: int = Field(default=24, ge=0)
+    """Films shown and played in the report."""
+    watch: bool = False
+    """Also write each film, whole, with the music of the first seed."""

@@ -12,9 +12,10 @@ import numpy as np
 
 from vmas_pipeline.evaluation.drawing import histogram, save_spectrogram, timeline
 from vmas_pipeline.evaluation.measure import Measured, true_music
+from vmas_pipeline.evaluation.page import write_page
 from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.features.peaks import flow_peaks
-from vmas_pipeline.media import ClipSpec, local, probe, read_frames, replace_audio, whole_file, write_video
+from vmas_pipeline.media import ClipSpec, local, probe, read_frames, replace_audio, write_video
 from vmas_pipeline.systems.generated import Record, read_clip
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ def write_report(
     Returns:
         The path of report.html.
     """
-    from jinja2 import Environment, StrictUndefined
-
     shutil.rmtree(folder / "media", ignore_errors=True)
     (folder / "media").mkdir(parents=True)
     rows = {row["clip_id"]: row for row in measured.rows}
@@ -67,10 +66,10 @@ def write_report(
     write = partial(_write_media, folder / "media", generated, record.sample_rate, clip)
     with ThreadPoolExecutor(2) as pool:  # FFmpeg runs outside the GIL
         list(pool.map(write, [rows[name] for name in shown]))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text())
     results = [result for result in results_of(metrics) if result.value is not None]
-    page = template.render(
+    return write_page(
+        folder / "report.html",
+        "report.html.j2",
         run_id=run_id,
         metrics=metrics,
         results=results,
@@ -80,10 +79,6 @@ def write_report(
         summary=_summary(record, clip),
         settings=json.dumps(record.about, indent=2, default=str),
     )
-    path = folder / "report.html"
-    with whole_file(path) as temporary:
-        temporary.write_text(page)
-    return path
 
 
 def _histograms(clips: "DataFrame") -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ class MetricResult:
     """The best result achievable without the video."""
     ceiling: float | None = None
     """The result of the true music."""
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
+    """None: neither, best at the ceiling."""
     unit: str = ""
     interval: tuple[float, float] | None = None
     """95 % interval of the value."""
@@ -47,7 +48,7 @@ class MetricResult:
     @property
     def position(self) -> float | None:
         """Position of the value between chance (0) and ceiling (1); None if the two do not span a scale."""
-        if self.value is None or self.chance is None or self.ceiling is None:
+        if self.value is None or self.chance is None or self.ceiling is None or self.higher_is_better is None:
             return None
         span = self.ceiling - self.chance if self.higher_is_better else self.chance - self.ceiling
         if span <= 0:

@@ -52,10 +52,18 @@ class AgainstChampion:
     tolerance: float = Field(default=0.05, ge=0)
 
     def check(self, results: Results, champion: Results) -> "Check":
-        """Compare with the champion's value of the metric, in the metric's direction."""
+        """Compare with the champion's value of the metric, in the metric's direction.
+
+        Raises:
+            ValueError: a metric that was not computed, or has no direction.
+        """
         ours, theirs = _result(results, self.metric), _result(champion, self.metric)
         if ours.value is None or theirs.value is None:
             return Check(passed=True, rule=f"{self.metric} was not measured on this data")
+        if ours.higher_is_better is None:
+            raise ValueError(
+                f"{self.metric} is neither better high nor low: compare with the champion by another metric"
+            )
         lost = (theirs.value - ours.value) * (1 if ours.higher_is_better else -1)
         bound = "at least" if ours.higher_is_better else "at most"
         sign = "less" if ours.higher_is_better else "plus"

@@ -42,7 +42,7 @@ def _rows(results: Iterable[MetricResult]) -> list[list[str]]:
     rows = []
     for result in results:
         if result.value is not None:
-            title = result.title + ("" if result.higher_is_better else ", lower is better")
+            title = result.title + (", lower is better" if result.higher_is_better is False else "")
             numbers = (result.value, result.chance, result.ceiling)
             rows.append([title, *("" if number is None else f"{number:.3g}" for number in numbers)])
     return rows

@@ -75,7 +75,7 @@ def draw_clips(clips: "pd.DataFrame", count: int, split: str) -> "pd.DataFrame":
 
 def _fill(system: System, config: GenerationConfig, shards: Folder, clips: "pd.DataFrame", out: Path) -> None:
     """Generate the missing clips; the record lists a clip once its file is complete."""
-    record = _opened(system, config.seed, out)
+    record = open_folder(system, config.seed, out)
     missing = [name for name in clips["clip_id"] if name not in record.compute_s]
     samples = read_clips(shards, clips[clips["clip_id"].isin(missing)])
     with tqdm(total=len(clips), initial=len(clips) - len(missing), unit="clip", desc=f"music by {system.name}") as bar:
@@ -97,8 +97,15 @@ def _made(
         yield {s.clip_id: w for s, w in zip(batch, waveforms, strict=True)}, time.process_time() - started
 
 
-def _opened(system: System, seed: int, out: Path) -> Record:
-    """The folder's record if it is this system's; otherwise a new one in a folder without other files."""
+def open_folder(system: System, seed: int, out: Path) -> Record:
+    """Prepare a folder for a system's music: keep its record if it is this system's, else begin anew.
+
+    Returns:
+        The record; it lists only clips whose file is there.
+
+    Raises:
+        ValueError: the folder holds files, and no record.
+    """
     fresh = Record(
         system=system.name,
         revision=system.revision,

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 
 from vmas_pipeline.evaluation.measure import Measured
-from vmas_pipeline.evaluation.metrics import alignment, codec_onsets, frechet, genre, kl, retrieval
+from vmas_pipeline.evaluation.metrics import alignment, codec_onsets, density, frechet, genre, kl, retrieval, tuning
 from vmas_pipeline.evaluation.result import MetricResult
 
 METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
     alignment.compute,
+    density.compute,
     genre.compute,
     retrieval.compute,
     frechet.compute,
     kl.compute,
+    tuning.compute,
     codec_onsets.compute,
 )
 """In the order of the report's table."""
