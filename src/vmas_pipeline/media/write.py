@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -30,8 +31,9 @@ def write_video(
     sample_rate: int,
     *,
     crf: int = 18,
+    lossless_sound: bool = False,
 ) -> None:
-    """Writes a video with H.264 video and AAC audio, atomically.
+    """Writes a video with H.264 video and AAC or FLAC audio, atomically.
 
     Args:
         path: ends in .mp4, .m4v, .mov or .mkv.
@@ -40,6 +42,7 @@ def write_video(
         waveform: float [C, N] in [-1, 1], one or two channels; None: no audio track.
         sample_rate: in Hz, one that AAC supports.
         crf: H.264's constant rate factor, 0 (lossless) to 51: 18 looks lossless, 30 is visibly compressed.
+        lossless_sound: FLAC of 16 bits instead of AAC: twice the size, encoded in a tenth of the time.
 
     Raises:
         ValueError: shapes, a suffix or a rate that cannot be written.
@@ -58,7 +61,8 @@ def write_video(
         picture.pix_fmt = "yuv420p"
         tracks = [_picture_packets(picture, frames)]
         if waveform is not None:
-            tracks.append(_sound_packets(_add_sound(container, waveform, sample_rate), waveform, sample_rate))
+            sound = _add_sound(container, waveform, sample_rate, "flac" if lossless_sound else "aac")
+            tracks.append(_sound_packets(sound, waveform, sample_rate))
         _mux(container, *tracks)
 
 
@@ -70,8 +74,12 @@ def _created(path: Path) -> Iterator[OutputContainer]:
         yield container
 
 
-def _add_sound(container: OutputContainer, waveform: np.ndarray, sample_rate: int) -> AudioStream:
+def _add_sound(
+    container: OutputContainer, waveform: np.ndarray, sample_rate: int, codec: Literal["aac", "flac"] = "aac"
+) -> AudioStream:
     layout = "mono" if len(waveform) == 1 else "stereo"
+    if codec == "flac":
+        return container.add_stream("flac", rate=sample_rate, layout=layout)
     bit_rate = BITS_PER_CHANNEL * len(waveform)
     return container.add_stream("aac", rate=sample_rate, layout=layout, bit_rate=bit_rate, options=_FAST_AAC)
 

@@ -79,8 +79,11 @@ def draw_timeline(
     first = random.uniform(0.15, 0.15 + period)
     step = period / 2 if period / 2 >= LEAST_GAP_S else period
     slots = np.arange(first, duration_s - 0.15, step)
-    has_event = random.uniform(size=len(slots)) < _chances(slots, duration_s, step, period, random)
-    times = slots[has_event]
+    luck = random.uniform(size=len(slots)) - _chances(slots, duration_s, step, period, random)
+    sections = _sections(slots, duration_s)
+    luckiest = [np.flatnonzero(sections == each)[luck[sections == each].argmin()] for each in np.unique(sections)]
+    luck[luckiest] = -1  # each section has an event: librosa finds onsets in any ripple of music without one
+    times = slots[luck < 0]
     kinds = random.uniform(size=len(times))
     return Timeline(
         duration_s=duration_s,
@@ -95,14 +98,20 @@ def draw_timeline(
     )
 
 
+def _sections(slots: np.ndarray, duration_s: float) -> np.ndarray:
+    """The section of each slot, int [S]."""
+    count = max(1, round(duration_s / SECTION_S))
+    return np.minimum((slots / duration_s * count).astype(int), count - 1)
+
+
 def _chances(
     slots: np.ndarray, duration_s: float, step: float, period: float, random: np.random.Generator
 ) -> np.ndarray:
     """Probability of an event in each slot: of its section's density, on beats before between them."""
-    sections = max(1, round(duration_s / SECTION_S))
+    sections = _sections(slots, duration_s)
     low, high = DENSITY
-    densities = low * (high / low) ** random.uniform(size=sections)  # events per second
-    density = densities[np.minimum((slots / duration_s * sections).astype(int), sections - 1)]
+    densities = low * (high / low) ** random.uniform(size=sections.max(initial=0) + 1)  # events per second
+    density = densities[sections]
     on_beat = np.arange(len(slots)) % round(period / step) == 0
     if step == period:
         return np.minimum(density * period, FULL_SLOT)

@@ -105,7 +105,7 @@ def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
         content = spoil_content(film.flaw, content, frame_rate, config.sample_rate, seed)
     with whole_file(folder / f"{film.name}.mp4") as path:
         waveform = None if film.flaw == "no_audio" else content.waveform[None]
-        write_video(path, content.frames, frame_rate, waveform, config.sample_rate, crf=crf)
+        write_video(path, content.frames, frame_rate, waveform, config.sample_rate, crf=crf, lossless_sound=True)
         if film.flaw:
             spoil_file(film.flaw, path, seed)
     with whole_file(folder / f"{film.name}.mid") as path:
