@@ -176,8 +176,8 @@ INSTRUMENTS: dict[str, Instrument] = {
     "harmonium": Instrument(
         text="a harmonium",
         program=20,
-        level=0.06,
-        partials=((0, 1.0), (12, 0.7), (19, 0.4), (24, 0.3), (31, 0.15)),
+        level=0.045,
+        partials=((0, 1.0), (12, 0.6), (19, 0.25), (24, 0.15)),
         attack_s=0.4,
         release_s=0.25,
     ),
