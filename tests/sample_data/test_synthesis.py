@@ -49,19 +49,26 @@ def test_events_do_not_depend_on_rates_and_sizes() -> None:
     coarse, fine = small(7), synthesise(7, duration_s=5, frame_rate=48, size=64, sample_rate=44_100)
     np.testing.assert_array_equal(coarse.audio_events_s, fine.audio_events_s)
     np.testing.assert_array_equal(coarse.video_events_s, fine.video_events_s)
+    assert coarse.score == fine.score
     assert np.abs(fine.frames[::5, ::2, ::2].astype(int) - coarse.frames).mean() < 6
 
 
-def test_beats_and_events_follow_their_chances() -> None:
-    films = [small(seed) for seed in range(60)]
-    periods = np.concatenate([np.diff(film.beats_s) for film in films])
-    assert periods.min() >= 0.45 and periods.max() <= 0.8
-    beats = sum(len(film.beats_s) for film in films)
-    assert sum(len(film.events_s) for film in films) / beats == pytest.approx(0.60, abs=0.08)
-    assert sum(len(film.audio_events_s) for film in films) / beats == pytest.approx(0.68, abs=0.08)
-    assert sum(len(film.video_events_s) for film in films) / beats == pytest.approx(0.65, abs=0.08)
-    for film in films:
-        np.testing.assert_array_equal(film.events_s, np.intersect1d(film.audio_events_s, film.video_events_s))
+def test_events_are_the_timelines_and_the_score_is_played_at_them() -> None:
+    film = small(7)
+    timeline = film.timeline
+    np.testing.assert_array_equal(film.events_s, np.intersect1d(film.audio_events_s, film.video_events_s))
+    np.testing.assert_array_equal(film.audio_events_s, timeline.times_s[timeline.heard])
+    np.testing.assert_array_equal(film.video_events_s, timeline.times_s[timeline.seen])
+    assert set(film.audio_events_s) <= {note.start_s for note in film.score.notes}
+    assert film.genre in film.description and film.score.key.name in film.description
+
+
+def test_more_events_mean_more_notes() -> None:
+    films = [small(seed, "jazz") for seed in range(30)]
+    events, notes = (
+        [len(part) for part in parts] for parts in zip(*((f.audio_events_s, f.score.notes) for f in films))
+    )
+    assert np.corrcoef(events, notes)[0, 1] > 0.8
 
 
 def test_genres_look_and_sound_apart() -> None:

@@ -13,7 +13,7 @@ FLAWS = ("still_picture", "no_audio", "truncated", "unreadable", "vocals", "dupl
 """The reasons; a duplicate is one of the flawless videos, written again."""
 
 _SHORT_S = 1.5
-_VOICE_LEVEL, _MUSIC_LEVEL = 0.9, 0.6
+_VOICE_LEVEL, _MUSIC_LEVEL = 0.9, 0.4
 
 
 def spoil_content(flaw: str, film: Synthetic, frame_rate: float, sample_rate: int, seed: int) -> Synthetic:

