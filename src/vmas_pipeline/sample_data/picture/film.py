@@ -10,7 +10,7 @@ from vmas_pipeline.sample_data.looks import Look
 from vmas_pipeline.sample_data.picture.formats import Format, choose_format
 from vmas_pipeline.sample_data.picture.happenings import KINDS, MILD
 from vmas_pipeline.sample_data.picture.light import Grain, Light, choose_light, curves
-from vmas_pipeline.sample_data.picture.movers import paint
+from vmas_pipeline.sample_data.picture.movers import outlines
 from vmas_pipeline.sample_data.picture.photographs import Photograph
 from vmas_pipeline.sample_data.picture.scenes import Scene, choose_restlessness, compose
 from vmas_pipeline.sample_data.timeline import STRENGTHS, Timeline
@@ -144,13 +144,16 @@ def _shoot(scene: Scene, times: np.ndarray, views: list[np.ndarray]) -> None:
     unit = min(height, width)
     ground, camera = scene.ground.scaled(unit), scene.camera.at(times)
     maps = _ground_maps(camera, unit, np.array([width, height]), len(ground) / 2)
-    movers = [*scene.movers, scene.guest]
-    poses = [_on_screen(mover.motion.at(times), camera, unit, np.array([width, height])) for mover in movers]
+    sides = np.array([width, height])
+    shapes = [
+        outlines(mover, _on_screen(mover.motion.at(times), camera, unit, sides))
+        for mover in [*scene.movers, scene.guest]
+    ]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for frame, view in enumerate(views):
         cv2.warpAffine(ground, maps[frame], (width, height), view, flags, cv2.BORDER_REFLECT_101)
-        for mover, pose in zip(movers, poses, strict=True):
-            paint(view, mover, pose[frame])
+        for shape in shapes:
+            shape.paint(view, frame)
 
 
 def _ground_maps(camera: np.ndarray, unit: int, sides: np.ndarray, centre: float) -> np.ndarray:
