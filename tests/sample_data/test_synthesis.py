@@ -49,7 +49,7 @@ def test_events_do_not_depend_on_rates_and_sizes() -> None:
 
 
 def test_events_are_seen_and_heard_with_few_exceptions() -> None:
-    films = [small(seed) for seed in range(20)]
+    films = [small(seed) for seed in range(12)]
     shared = sum(len(film.events_s) for film in films)
     assert shared / sum(len(film.audio_events_s) for film in films) > 0.88
     assert shared / sum(len(film.video_events_s) for film in films) > 0.88
@@ -67,7 +67,7 @@ def test_genres_look_and_sound_apart() -> None:
 
 
 def test_picture_and_music_align_and_a_wrong_pairing_does_not() -> None:
-    films = [small(seed) for seed in range(30)]
+    films = [small(seed) for seed in range(16)]
     peaks = [seen_peaks(film.frames) for film in films]
     onsets = [onset_times(film.waveform, 16_000) for film in films]
     true = np.mean([alignment(*pair) for pair in zip(onsets, peaks)])
