@@ -1,9 +1,9 @@
 import pytest
 import torch
+from vmas_pipeline.codec.spectral import SpectralCodec
 
 from vmas_pipeline.codec.config import SpectralCodecConfig
 from vmas_pipeline.codec.interface import load_codec
-from vmas_pipeline.codec.spectral import SpectralCodec
 
 SMALL = SpectralCodecConfig(width=16, code_width=8, card=32, blocks=1)
 

@@ -10,12 +10,18 @@ from vmas_pipeline.sample_data.looks import Look
 from vmas_pipeline.sample_data.picture.formats import Format, choose_format
 from vmas_pipeline.sample_data.picture.happenings import KINDS, MILD
 from vmas_pipeline.sample_data.picture.light import Grain, Light, choose_light, curves
-from vmas_pipeline.sample_data.picture.movers import paint
+from vmas_pipeline.sample_data.picture.movers import outlines
 from vmas_pipeline.sample_data.picture.photographs import Photograph
 from vmas_pipeline.sample_data.picture.scenes import Scene, choose_restlessness, compose
 from vmas_pipeline.sample_data.timeline import STRENGTHS, Timeline
 
 CUT = "cut"
+
+SAME, ATTEMPTS = 0.62, 4
+"""Films whose `sameness` is not below this are planned anew, at most so many times."""
+
+SAMPLES, THUMBNAIL = 24, 16
+"""Frames that are compared for `sameness`, and their side in pixels."""
 
 WEAKEST = 0.6
 """How far the weakest event moves things, as a fraction of the strongest."""
@@ -67,7 +73,18 @@ def draw_film(
 
 
 def plan_film(look: Look, timeline: Timeline, random: np.random.Generator) -> Film:
-    """Decides what is seen, from the format to the direction of each jump."""
+    """Decides what is seen, from the format to the direction of each jump.
+
+    A film that hardly changes is planned anew: curation would refuse it as a still picture.
+    """
+    for _ in range(ATTEMPTS):
+        film = _plan(look, timeline, random)
+        if sameness(film) < SAME:
+            break
+    return film
+
+
+def _plan(look: Look, timeline: Timeline, random: np.random.Generator) -> Film:
     format_, light = choose_format(random), choose_light(random)
     restless = choose_restlessness(random)
     scenes = [compose(look, restless, random) for _ in range(int(random.choice([1, 1, 1, 2, 3, 4])))]
@@ -117,15 +134,33 @@ def _stage(film: Film, time_s: float, reach: float, repertoire: dict[str, float]
     return kind
 
 
+def sameness(film: Film) -> float:
+    """How much tiny grey pictures from all over a film resemble each other: 1 for a still."""
+    import cv2
+
+    times = (np.arange(SAMPLES) + 0.5) / SAMPLES * film.duration_s
+    frames = _draw(film, times, 2 * THUMBNAIL)
+    top, left = ((side - 2 * THUMBNAIL) // 2 for side in frames.shape[1:3])
+    square = frames[:, top : top + 2 * THUMBNAIL, left : left + 2 * THUMBNAIL].mean(axis=3)
+    small = np.stack([cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA) for frame in square])
+    flat = small.reshape(SAMPLES, -1) - small.mean(axis=(1, 2))[:, None]
+    unit = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return float((unit.mean(axis=0) ** 2).sum())
+
+
 def render(film: Film, *, frame_rate: float, size: int) -> np.ndarray:
     """Draws a film's frames, each as it is in the middle of the time for which it is displayed.
 
     Returns:
         uint8 RGB [T, H, W, 3].
     """
+    return _draw(film, (np.arange(round(film.duration_s * frame_rate)) + 0.5) / frame_rate, size)
+
+
+def _draw(film: Film, times: np.ndarray, size: int) -> np.ndarray:
+    """The frames at times in seconds [T]: uint8 RGB [T, H, W, 3]."""
     height, width = film.format.sides(size)
     top, bottom = film.format.rows(size)
-    times = (np.arange(round(film.duration_s * frame_rate)) + 0.5) / frame_rate
     frames = np.zeros((len(times), height, width, 3), np.uint8)
     views = frames[:, top:bottom]
     shown = np.array(film.shown)[np.searchsorted(film.cuts_s, times, side="right")]
@@ -144,13 +179,16 @@ def _shoot(scene: Scene, times: np.ndarray, views: list[np.ndarray]) -> None:
     unit = min(height, width)
     ground, camera = scene.ground.scaled(unit), scene.camera.at(times)
     maps = _ground_maps(camera, unit, np.array([width, height]), len(ground) / 2)
-    movers = [*scene.movers, scene.guest]
-    poses = [_on_screen(mover.motion.at(times), camera, unit, np.array([width, height])) for mover in movers]
+    sides = np.array([width, height])
+    shapes = [
+        outlines(mover, _on_screen(mover.motion.at(times), camera, unit, sides))
+        for mover in [*scene.movers, scene.guest]
+    ]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for frame, view in enumerate(views):
         cv2.warpAffine(ground, maps[frame], (width, height), view, flags, cv2.BORDER_REFLECT_101)
-        for mover, pose in zip(movers, poses, strict=True):
-            paint(view, mover, pose[frame])
+        for shape in shapes:
+            shape.paint(view, frame)
 
 
 def _ground_maps(camera: np.ndarray, unit: int, sides: np.ndarray, centre: float) -> np.ndarray:

@@ -11,8 +11,14 @@ from vmas_pipeline.sample_data.picture.scenes import AREA, Scene
 Happening = Callable[[Scene, float, float, np.random.Generator], None]
 """Adds steps to a scene: the scene, time in seconds, reach (about 0.5 to 1.2), source of directions."""
 
-JUMP, ENSEMBLE, WHIP, ZOOM, TURN, ENTER = 0.42, 0.35, 0.14, 0.25, 0.28, 0.45
+JUMP, ENSEMBLE, WHIP, ZOOM, TURN, ENTER = 0.42, 0.35, 0.15, 0.25, 0.28, 0.45
 """Sizes of motions at reach 1: in short sides, as a fraction, in radians. All move the picture about equally."""
+
+FOLLOWING = 0.5
+"""Shift of movers when the camera jerks, as a fraction of the ground's."""
+
+ROOM = 0.16
+"""How much the camera zooms out at reach 1 when something appears."""
 
 MILD = ("whip", "appear")
 """Kinds that hardly count beside a cut."""
@@ -33,9 +39,13 @@ def ensemble(scene: Scene, time_s: float, reach: float, random: np.random.Genera
 
 
 def whip(scene: Scene, time_s: float, reach: float, random: np.random.Generator) -> None:
-    """The camera jerks sideways."""
-    heading = random.uniform(0, 2 * np.pi)
-    scene.camera.step(time_s, [WHIP * reach * np.cos(heading), WHIP * reach * np.sin(heading), 0, 0])
+    """The camera jerks towards the leading mover, or anywhere; movers, which are nearer, shift less than the ground."""
+    x, y = scene.movers[0].motion.latest[:2] if scene.movers else random.uniform(-1, 1, 2)
+    heading = np.arctan2(y, x) + random.uniform(-0.8, 0.8)
+    change = WHIP * reach * np.array([np.cos(heading), np.sin(heading), 0, 0])
+    scene.camera.step(time_s, change)
+    for mover in scene.movers:
+        mover.motion.step(time_s, -FOLLOWING * change)
 
 
 def zoom(scene: Scene, time_s: float, reach: float, random: np.random.Generator) -> None:
@@ -51,14 +61,16 @@ def turn(scene: Scene, time_s: float, reach: float, random: np.random.Generator)
 
 
 def appear(scene: Scene, time_s: float, reach: float, random: np.random.Generator) -> None:
-    """Something comes in from the side and grows, or goes out again."""
-    guest, hidden = scene.guest, scene.guest.motion.start
-    now = guest.motion.latest
+    """Something comes in from the side and grows, or goes out again; the camera makes room for it."""
+    guest, zoom_now = scene.guest, scene.camera.latest[2]
+    hidden, now = guest.motion.start, guest.motion.latest
     if now[2]:
         guest.motion.step(time_s, hidden - now)
+        scene.camera.step(time_s, [0, 0, min(zoom_now * (1 + ROOM * reach), ZOOMS[1]) - zoom_now, 0])
     else:
         inwards = ENTER * reach * hidden[:2] / np.linalg.norm(hidden[:2])
         guest.motion.step(time_s, [*-inwards, guest.radius * (0.7 + 0.3 * reach), random.uniform(-1, 1)])
+        scene.camera.step(time_s, [0, 0, max(zoom_now / (1 + ROOM * reach), ZOOMS[0]) - zoom_now, 0])
 
 
 @dataclass(frozen=True, kw_only=True)

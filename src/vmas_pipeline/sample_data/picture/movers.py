@@ -14,6 +14,9 @@ Contours = list[np.ndarray]
 _SHIFT = 4
 """Corners have this many binary places after the point."""
 
+_LEAST_RADIUS = 0.3
+"""In pixels: what is smaller is not painted."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mover:
@@ -28,36 +31,52 @@ class Mover:
     """State: x and y of its centre from the picture's, radius (0: hidden), all in short sides; angle in radians."""
 
 
-def make_mover(look: Look, radius: float, motion: Motion, random: np.random.Generator) -> Mover:
-    """A mover in the genre's colours, of about the genre's brightness."""
-    brightness = random.uniform(0.75, 1.0)
+def make_mover(look: Look, radius: float, brightness: float, motion: Motion) -> Mover:
+    """A mover in the genre's colours, `brightness` times as bright as the genre's foreground."""
     colour = tuple(int(brightness * channel) for channel in look.foreground)
     mark = tuple(int(0.4 * light + 0.3 * dark) for light, dark in zip(look.foreground, look.background, strict=True))
     return Mover(shape=look.shape, colour=colour, mark=mark, radius=radius, motion=motion)  # type: ignore[arg-type]
 
 
-def paint(view: np.ndarray, mover: Mover, pose: np.ndarray) -> None:
-    """Paints a mover into a frame.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outlines:
+    """Where a mover is in each frame, ready to be painted."""
 
-    Args:
-        view: uint8 RGB [H, W, 3], contiguous, changed in place.
-        mover: what to paint.
-        pose: its centre x, y and its radius in pixels, and its angle in radians, [4].
-    """
-    import cv2
+    mover: Mover
+    contours: list[np.ndarray]
+    """Corners in fixed point, int32 [T, P, 2] each."""
+    mark: np.ndarray
+    """Likewise."""
+    visible: np.ndarray
+    """Bool [T]."""
 
-    x, y, radius, angle = pose
-    if radius < 0.3:
-        return
-    turn = radius * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    corners = [_fixed_point(contour @ turn + (x, y)) for contour in _SHAPES[mover.shape]]
-    cv2.fillPoly(view, corners, mover.colour, cv2.LINE_AA, _SHIFT)
-    cv2.fillPoly(view, [_fixed_point(_MARK @ turn + (x, y))], mover.mark, cv2.LINE_AA, _SHIFT)
+    def paint(self, view: np.ndarray, frame: int) -> None:
+        """Paints it into a frame, contiguous uint8 RGB [H, W, 3], in place."""
+        import cv2
+
+        if self.visible[frame]:
+            contours = [corners[frame] for corners in self.contours]
+            cv2.fillPoly(view, contours, self.mover.colour, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(view, [self.mark[frame]], self.mover.mark, cv2.LINE_AA, _SHIFT)
 
 
-def _fixed_point(corners: np.ndarray) -> np.ndarray:
-    """Corners in the picture's coordinates, whose pixels have their centres at halves: int32 [P, 2]."""
-    return np.round((corners - 0.5) * (1 << _SHIFT)).astype(np.int32)
+def outlines(mover: Mover, poses: np.ndarray) -> Outlines:
+    """The mover's corners, from its x, y and radius in pixels and its angle in radians, [T, 4]."""
+    return Outlines(
+        mover=mover,
+        contours=[_placed(contour, poses) for contour in _SHAPES[mover.shape]],
+        mark=_placed(_MARK, poses),
+        visible=poses[:, 2] > _LEAST_RADIUS,
+    )
+
+
+def _placed(contour: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Corners [P, 2] of radius 1 in fixed point, for pictures whose pixels have centres at halves: int32 [T, P, 2]."""
+    radius, angle = poses[:, 2], poses[:, 3]
+    cosine, sine = radius * np.cos(angle), radius * np.sin(angle)
+    turns = np.stack([np.stack([cosine, sine], 1), np.stack([-sine, cosine], 1)], 1)  # [T, 2, 2]
+    corners = contour @ turns + poses[:, None, :2]
+    return np.asarray(np.round((corners - 0.5) * (1 << _SHIFT)).astype(np.int32))
 
 
 def _circle(radius: float, corners: int = 24) -> np.ndarray:

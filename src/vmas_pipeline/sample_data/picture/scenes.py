@@ -50,10 +50,10 @@ class Scene:
 
 def choose_restlessness(random: np.random.Generator) -> Restlessness:
     """A third of films are still between events, the others move gently or strongly."""
-    still, level = random.random() < 0.3, random.uniform(0.2, 1.0)
+    still, level = random.random() < 0.25, random.uniform(0.2, 1.0)
     moves = 0.0 if still else level
     return Restlessness(
-        pan=0.2 * moves * float(random.random() < 0.75),
+        pan=0.23 * moves * float(random.random() < 0.75),
         shake=0.006 * moves * float(random.random() < 0.5),
         breath=0.1 * moves * float(random.random() < 0.5),
         sway=0.012 + 0.03 * moves,
@@ -89,14 +89,16 @@ def _camera(restless: Restlessness, random: np.random.Generator) -> Motion:
 
 def _mover(look: Look, restless: Restlessness, leads: bool, random: np.random.Generator) -> Mover:
     radius = random.uniform(0.27, 0.35) if leads else random.uniform(0.08, 0.16)
+    brightness = random.uniform(0.85, 1.0) if leads else random.uniform(0.7, 0.9)
     start = np.array([*random.uniform(-AREA, AREA, 2), radius, random.uniform(0, 2 * np.pi)])
-    return make_mover(look, radius, Motion(start=start, drift=_mover_drift(restless, random)), random)
+    return make_mover(look, radius, brightness, Motion(start=start, drift=_mover_drift(restless, random)))
 
 
 def _guest(look: Look, restless: Restlessness, random: np.random.Generator) -> Mover:
     radius, where = random.uniform(0.32, 0.42), random.uniform(0, 2 * np.pi)
     start = np.array([GUEST_AT * np.cos(where), GUEST_AT * np.sin(where), 0, random.uniform(0, 2 * np.pi)])
-    return make_mover(look, radius, Motion(start=start, drift=_mover_drift(restless, random)), random)
+    brightness = random.uniform(0.5, 0.65)  # it stands out where it covers the others
+    return make_mover(look, radius, brightness, Motion(start=start, drift=_mover_drift(restless, random)))
 
 
 def _mover_drift(restless: Restlessness, random: np.random.Generator) -> Drift:
