@@ -41,7 +41,7 @@ class ClickCodec:
         steps = torch.arange(waveform.shape[-1] // 320) % 8
         return steps.expand(len(waveform), 2, -1)
 
-    def decode(self, codes):
+    def decode(self, codes, first_token=0):
         return self.waveform
 
 
@@ -50,8 +50,17 @@ def test_measure_counts_codes():
     clicks[..., 8000::16000] = 1.0
     found = measure(ClickCodec(), clicks)
     assert found.onset_f1 == 1.0
+    assert found.pitch == 1.0
+    assert found.chroma == pytest.approx(1.0)
     assert found.mel_db == [0.0, 0.0]
     assert found.usage == [1.0, 1.0]
     np.testing.assert_allclose(found.perplexity, 8.0, rtol=1e-3)
     np.testing.assert_allclose(found.conditional_perplexity, 1.0, rtol=1e-6)
-    assert set(found.as_metrics()) >= {"codec/onset_f1", "codec/mel_db", "codec/perplexity_1", "codec/mel_db_first_1"}
+    assert set(found.as_metrics()) >= {
+        "codec/onset_f1",
+        "codec/pitch",
+        "codec/chroma",
+        "codec/mel_db",
+        "codec/perplexity_1",
+        "codec/mel_db_first_1",
+    }

@@ -26,13 +26,13 @@ class SinusoidalCodecConfig:
     """First note of the sinusoids, MIDI (28: 41 Hz, the lowest string of a bass)."""
     highest_note: int = 118
     """Last note of the sinusoids (118: 7.5 kHz); below half the sample rate."""
-    per_semitone: int = 3
+    per_semitone: int = Field(default=3, ge=1)
     """Sinusoids to a semitone: 3 lie 33 cents apart."""
-    bands: int = 20
+    bands: int = Field(default=20, ge=1)
     """Mel bands of the noise and of the encoder's short windows, M."""
-    tonal_steps: int = 2
+    tonal_steps: int = Field(default=2, ge=1)
     """Gains of each sinusoid in a token; must divide the hop."""
-    short_steps: int = 4
+    short_steps: int = Field(default=4, ge=1)
     """Gains of each noise in a token, and short windows of the encoder; must divide the hop."""
 
     def __post_init__(self) -> None:

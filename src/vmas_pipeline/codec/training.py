@@ -1,4 +1,6 @@
-"""Training of the small codec: spectral losses only, no discriminator."""
+"""Training of the small codec, without a discriminator."""
+
+# B batch, N samples, T tokens, G sinusoids, S short windows of a token, M noise bands, n clips
 
 import shutil
 from collections import defaultdict
