@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PREVIEW_SIZE, PREVIEW_RATE = 240, 24.0
 """Maximum side and frames per second of a preview."""
 
+REFUSALS = 50
+"""Refused files listed in the report; skipped.json has all."""
+
 PREVIEW_S = 30.0
 """Maximum length of a preview, which bounds its memory."""
 
@@ -84,7 +87,8 @@ def write_films_report(
         metrics=metrics,
         results=[result for result in results_of(metrics) if result.value is not None],
         films=films,
-        skipped=skipped,
+        skipped=dict(list(skipped.items())[:REFUSALS]),
+        more_skipped=max(0, len(skipped) - REFUSALS),
     )
 
 
