@@ -183,4 +183,4 @@ def style_named(name: str) -> Style:
     for style in STYLES:
         if style.name == name:
             return style
-    raise ValueError(f"style ({name!r}) is unknown: choose one of {', '.join(style.name for style in STYLES)}")
+    raise ValueError(f"genre ({name!r}) is unknown: choose one of {', '.join(style.name for style in STYLES)}")
