@@ -139,9 +139,10 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) 
     with subprocess.Popen([*command, "--model", "model"], cwd=tmp_path, stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("loading")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not list((tmp_path / "out").iterdir()):
             assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
         process.send_signal(number)
         assert process.wait(60) == (130 if number == signal.SIGINT else 128 + number)
     assert list((tmp_path / "out").iterdir()) == []

@@ -138,5 +138,5 @@ def test_keys_and_chords_have_their_usual_names() -> None:
 
 
 def test_an_unknown_style_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"style \('polka'\) is unknown: choose one of ambient, chiptune"):
+    with pytest.raises(ValueError, match=r"genre \('polka'\) is unknown: choose one of ambient, chiptune"):
         style_named("polka")
