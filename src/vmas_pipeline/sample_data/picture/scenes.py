@@ -53,7 +53,7 @@ def choose_restlessness(random: np.random.Generator) -> Restlessness:
     still, level = random.random() < 0.25, random.uniform(0.2, 1.0)
     moves = 0.0 if still else level
     return Restlessness(
-        pan=0.23 * moves * float(random.random() < 0.75),
+        pan=0.26 * moves * float(random.random() < 0.75),
         shake=0.006 * moves * float(random.random() < 0.5),
         breath=0.1 * moves * float(random.random() < 0.5),
         sway=0.012 + 0.03 * moves,
