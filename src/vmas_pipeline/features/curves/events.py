@@ -11,7 +11,7 @@ from vmas_pipeline.features.curves.interface import Curves
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 
-LEAST = {"motion": 2e-3, "scene": 0.1, "light": 4e-3}
+LEAST = {"motion": 5e-4, "scene": 0.1, "light": 4e-3}
 """Rises below these are noise: picture widths per frame, fraction of the histogram, fraction of full white."""
 
 BINS = 8
