@@ -1,6 +1,6 @@
 """Mean optical-flow magnitude of each pair of consecutive frames (paper section 4.4)."""
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -36,7 +36,8 @@ def mean_flow(
     if len(frames) < 2:
         raise ValueError(f"mean_flow needs two frames or more, got {len(frames)}")
     if method == "dis":
-        return _dis_flow(_resize(frames, size))
+        resized = _resize(frames, size)
+        return _dis_flow(resized.tobytes(), resized.shape).copy()
     if method == "raft":
         least = max(size or min(frames.shape[1:3]), RAFT_LEAST_SIZE)
         return _raft_flow(_resize(frames, least), raft_weights)
@@ -56,10 +57,15 @@ def _resize(frames: np.ndarray, size: int | None) -> np.ndarray:
     return np.stack([cv2.resize(frame, target, interpolation=method) for frame in frames])
 
 
-def _dis_flow(frames: np.ndarray) -> np.ndarray:
-    """Every level of the pyramid down to single pixels: 5 ms for 48 frames of 32 x 32."""
+@lru_cache(maxsize=1)
+def _dis_flow(pixels: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """Every level of the pyramid down to single pixels: 50 ms for 48 frames of 64 x 64.
+
+    Remembered for the clip at hand, whose flow and curves both need it.
+    """
     import cv2
 
+    frames = np.frombuffer(pixels, np.uint8).reshape(shape)
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     search.setFinestScale(0)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
