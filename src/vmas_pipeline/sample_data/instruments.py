@@ -58,7 +58,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "glass bells": Instrument(
         text="glass bells",
         program=98,
-        level=0.24,
+        level=0.31,
         partials=((0, 1.0), (12, 0.25), (24, 0.5), (36, 0.12)),
         decay_s=0.9,
         damping=0.7,
@@ -67,12 +67,12 @@ INSTRUMENTS: dict[str, Instrument] = {
     ),
     "soft pad": Instrument(text="a soft pad", program=89, level=0.045, partials=_SOFT, attack_s=0.4, release_s=0.25),
     "sub bass": Instrument(
-        text="sub bass", program=39, level=0.16, partials=((0, 1.0), (12, 0.4)), attack_s=0.02, decay_s=3.0
+        text="sub bass", program=39, level=0.096, partials=((0, 1.0), (12, 0.4)), attack_s=0.02, decay_s=3.0
     ),
     "harp": Instrument(
         text="a harp",
         program=46,
-        level=0.1,
+        level=0.07,
         partials=((0, 1.0), (12, 0.4), (19, 0.2), (24, 0.1)),
         decay_s=0.6,
         damping=0.5,
@@ -120,12 +120,12 @@ INSTRUMENTS: dict[str, Instrument] = {
         strike_s=0.006,
     ),
     "dark pad": Instrument(
-        text="a dark pad", program=90, level=0.065, partials=((0, 1.0), (12, 0.5), (19, 0.25), (24, 0.12)), attack_s=0.5
+        text="a dark pad", program=90, level=0.039, partials=((0, 1.0), (12, 0.5), (19, 0.25), (24, 0.12)), attack_s=0.5
     ),
     "saw bass": Instrument(
         text="saw bass",
         program=38,
-        level=0.24,
+        level=0.34,
         partials=((0, 1.0), (12, 0.6), (19, 0.35), (24, 0.25), (31, 0.15)),
         attack_s=0.004,
         decay_s=0.6,
@@ -134,7 +134,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "stab": Instrument(
         text="stabs",
         program=62,
-        level=0.09,
+        level=0.054,
         partials=((0, 1.0), (12, 0.5), (19, 0.33), (24, 0.25)),
         decay_s=0.12,
         damping=0.3,
@@ -155,7 +155,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "flute": Instrument(
         text="a tin whistle",
         program=78,
-        level=0.16,
+        level=0.21,
         partials=((0, 1.0), (12, 0.3), (19, 0.06)),
         attack_s=0.012,
         decay_s=1.6,
@@ -166,7 +166,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "guitar": Instrument(
         text="a strummed guitar",
         program=24,
-        level=0.12,
+        level=0.096,
         partials=((0, 1.0), (12, 0.7), (19, 0.45), (24, 0.3), (28, 0.08), (31, 0.15)),
         decay_s=0.45,
         damping=0.6,
@@ -184,7 +184,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "plucked bass": Instrument(
         text="plucked bass",
         program=32,
-        level=0.24,
+        level=0.17,
         partials=((0, 1.0), (12, 0.6), (19, 0.25), (24, 0.1)),
         attack_s=0.006,
         decay_s=0.7,
@@ -205,7 +205,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "electric piano": Instrument(
         text="an electric piano",
         program=4,
-        level=0.2,
+        level=0.28,
         partials=((0, 1.0), (12, 0.15), (24, 0.3), (36, 0.1)),
         attack_s=0.004,
         decay_s=0.6,
@@ -214,12 +214,12 @@ INSTRUMENTS: dict[str, Instrument] = {
         strike_s=0.006,
     ),
     "organ": Instrument(
-        text="a mellow organ", program=16, level=0.055, partials=((0, 1.0), (12, 0.6), (19, 0.5)), attack_s=0.5
+        text="a mellow organ", program=16, level=0.038, partials=((0, 1.0), (12, 0.6), (19, 0.5)), attack_s=0.5
     ),
     "piano chord": Instrument(
         text="electric piano chords",
         program=4,
-        level=0.07,
+        level=0.042,
         partials=((0, 1.0), (12, 0.3), (24, 0.15)),
         decay_s=0.35,
         damping=0.6,
@@ -227,7 +227,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "double bass": Instrument(
         text="double bass",
         program=32,
-        level=0.28,
+        level=0.11,
         partials=((0, 1.0), (12, 0.7), (19, 0.35), (24, 0.15)),
         attack_s=0.008,
         decay_s=0.5,

@@ -17,6 +17,9 @@ DOWNBEAT = 0.2
 BASS_FROM, BACKBEAT_FROM, CHORD_FROM, KICK_FROM = 0.55, 0.65, 0.7, 0.85
 """Accents from which on each part joins the lead and the light percussion."""
 
+PAD, INNER_VOICES = 0.9, 0.5
+"""Velocity of the pad, and of all voices of a chord but its root, as a fraction of the root's."""
+
 GRACE_S = 0.025
 """Length of a grace note: too short for an onset of its own."""
 
@@ -172,17 +175,22 @@ def _chords(events: list[_Event], first: Harmony) -> list[Chord]:
 def _pad(style: Style, chords: list[Chord], duration_s: float) -> list[Note]:
     """The chords held; what two chords have in common is held through."""
     ends = [chord.start_s for chord in chords[1:]] + [duration_s]
-    held: dict[int, float] = {}
+    held: dict[int, tuple[float, float]] = {}  # start and velocity by pitch
     notes = []
     for chord, end_s in zip(chords, ends, strict=True):
         pitches = chord.harmony.within(style.chord_low)
         for pitch in pitches:
-            held.setdefault(pitch, chord.start_s)
+            held.setdefault(pitch, (chord.start_s, PAD * _voice(pitch, chord.harmony)))
         following = next((later.harmony.within(style.chord_low) for later in chords if later.start_s == end_s), [])
         for pitch in sorted(set(held) - set(following)):
-            start_s = held.pop(pitch)
-            notes.append(_note(start_s, end_s - start_s, pitch, 0.8, style.band.pad))
+            start_s, velocity = held.pop(pitch)
+            notes.append(_note(start_s, end_s - start_s, pitch, velocity, style.band.pad))
     return notes
+
+
+def _voice(pitch: int, harmony: Harmony) -> float:
+    """The root is the loudest voice of a chord: what one hears first stays the same through a codec."""
+    return 1.0 if (pitch - harmony.root) % 12 == 0 else INNER_VOICES
 
 
 def _played(style: Style, event: _Event, beats_per_bar: int) -> list[Note]:
@@ -196,7 +204,10 @@ def _played(style: Style, event: _Event, beats_per_bar: int) -> list[Note]:
     if event.is_new or event.accent >= CHORD_FROM:
         pitches = event.harmony.within(style.chord_low)
         starts = [event.start_s + rank * style.strum_s for rank in range(len(pitches))]
-        notes += [_note(start, _CHORD_S, pitch, velocity, band.chord) for start, pitch in zip(starts, pitches)]
+        notes += [
+            _note(start, _CHORD_S, pitch, velocity * _voice(pitch, event.harmony), band.chord)
+            for start, pitch in zip(starts, pitches)
+        ]
     if band.kick and event.accent >= KICK_FROM:
         notes.append(_note(event.start_s, _DRUM_S, root, velocity, band.kick))
     if band.backbeat and event.beat % 2 == 1 and event.accent >= BACKBEAT_FROM:

@@ -25,7 +25,7 @@ LICENCE = "CC0-1.0 (synthetic)"
 CRF = (16, 31)
 """Range of the compression, from clean to visibly blocky."""
 
-_MADE_BY = 2
+_MADE_BY = 3
 """Incremented when the same settings would give different videos: old ones are then regenerated."""
 
 
