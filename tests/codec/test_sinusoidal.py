@@ -61,8 +61,8 @@ def test_what_the_analysis_hears_sounds_in_tune_without_the_network(codec):
     heard = codec.analysis.partials(chord[None]).repeat_interleave(SMALL.tonal_steps, 1)
     silent = torch.full((1, 100 * SMALL.short_steps, SMALL.bands), NOISE_FLOOR)
     made = codec.synthesise(Levels(heard + SINE_FLOOR, silent))[0, 0]
-    assert pitch_agreement(chord.numpy(), made.numpy(), 16000) == 1.0
-    middle = slice(8000, 24000)
+    middle = slice(8000, 24000)  # clear of the edges, where the long windows see silence
+    assert pitch_agreement(chord[middle].numpy(), made[middle].numpy(), 16000) == 1.0
     torch.testing.assert_close(made[middle].std(), chord[middle].std(), rtol=0.05, atol=0)
 
 

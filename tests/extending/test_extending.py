@@ -98,7 +98,7 @@ def test_a_condition_reaches_the_music_of_a_saved_model(example, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (48, 64, 64, 3), dtype=np.uint8)
     conditions = conditions_of_frames(frames, generator.model.config)
     assert {name: curve.shape for name, curve in conditions.curves.items()} == {
-        "events": (1, 48, 4),
+        "events": (1, 48, 3),
         "brightness": (1, 48, 1),
     }
     output = generator.model.train()(conditions, torch.zeros(1, 4, 250).long())

@@ -48,9 +48,18 @@ def test_a_large_and_a_small_film_give_curves_of_one_height():
 
 
 def test_one_frame_has_no_events():
-    assert events(clip(1)).tolist() == [[0, 0, 0, 0]]
+    assert events(clip(1)).tolist() == [[0, 0, 0]]
 
 
 def test_unknown_curves_are_refused_by_name():
-    with pytest.raises(ValueError, match="curves lyrics are unknown: choose of events"):
+    with pytest.raises(ValueError, match="curves lyrics are unknown: choose of events, peaks"):
         curve_counts(["lyrics"])
+
+
+def test_peaks_mark_the_frames_after_which_nothing_moves_as_much():
+    frames = clip()
+    frames[:10, 8:14, 4:10] = 240
+    frames[10:, 8:14, 7:13] = 240
+    marks = draw_curves(["peaks"], frames, 9.6)["peaks"]
+    assert np.flatnonzero(marks[:, 0]).tolist() == [10]
+    assert draw_curves(["peaks"], frames[:1], 9.6)["peaks"].tolist() == [[0]]

@@ -54,7 +54,7 @@ def random_sample(index: int) -> Sample:
         flow=draw.random(7, dtype=np.float32),
         onsets_s=np.array([0.2], np.float32),
         peaks_s=np.array([0.2], np.float32),
-        curves={"events": draw.random((8, 4), dtype=np.float32)},
+        curves={"events": draw.random((8, 3), dtype=np.float32)},
         row={},
     )
 

@@ -18,7 +18,7 @@ from vmas_pipeline.training.data import (
 )
 
 SIZES = vmas_base()
-WITH_CURVES = with_overrides(SIZES, {"curves": {"events": 4}})
+WITH_CURVES = with_overrides(SIZES, {"curves": {"events": 3}})
 
 
 def batches(features, count, *, seed=0, dropout=0.0, start=0, batch=4, rank=0, ranks=1, workers=0, **options) -> list:

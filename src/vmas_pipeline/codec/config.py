@@ -74,17 +74,19 @@ class CodecConfig:
     for the largest."""
     model: SinusoidalCodecConfig = SinusoidalCodecConfig()
     """The small network; its sample_rate must be the clip's."""
-    steps: int = Field(default=600, ge=1)
+    steps: int = Field(default=900, ge=1)
     """Optimiser steps."""
-    batch: int = Field(default=16, ge=1)
+    batch: int = Field(default=8, ge=1)
     """Crops per step."""
     crop_s: float = Field(default=1.0, gt=0)
     """Length of a crop, seconds."""
     learning_rate: float = Field(default=4e-3, gt=0)
-    """Peak of the cosine schedule (AdamW)."""
+    """Peak of the cosine schedule of biases, norms and convolutions (AdamW)."""
+    matrix_learning_rate: float = Field(default=1e-2, gt=0)
+    """Peak of the cosine schedule of the matrices (Muon: Jordan 2024; scaled to the updates of AdamW)."""
     unquantised: float = Field(default=0.1, ge=0, lt=1)
     """First fraction of the steps, which bypasses the quantiser."""
-    partials_weight: float = Field(default=10.0, ge=0)
+    partials_weight: float = Field(default=30.0, ge=0)
     """Weight, relative to the mel loss, of the squared error of the partials' logarithmic amplitudes: pitch."""
     flicker_weight: float = Field(default=3.0, ge=0)
     """Weight, relative to the mel loss, of the L1 between frame-to-frame spectral changes: flicker is audible."""

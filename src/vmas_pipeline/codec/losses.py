@@ -13,6 +13,10 @@ from vmas_pipeline.codec.analysis import LONG_WINDOWS, power_of_two
 from vmas_pipeline.codec.sinusoidal import SINE_FLOOR, Levels, SinusoidalCodec
 
 SCALES_PER_STEP = 2
+PARTIAL_FLOOR = 1e-2
+"""Amplitude of a partial below which its error fades out of the loss, 40 dB below full scale."""
+LOUDEST_WEIGHT = 10.0
+"""Weight of a token's loudest partial beside that of silence: an error of 1 dB there changes which is the strongest."""
 EDGE_S = 0.08
 """Left out at both ends of a crop: there the long windows heard what lies beyond it."""
 
@@ -37,7 +41,7 @@ class CodecLosses:
         Returns:
             mel_l1: L1 of the log-mel spectra.
             flicker_l1: L1 of their change from frame to frame.
-            partials_mse: mean square of the logarithmic amplitudes of partials.
+            partials_mse: weighted mean square of the partials' logarithmic amplitudes.
         """
         made = self.codec.synthesise(levels)[:, 0]
         pair = [self.scales[i] for i in random.choice(len(self.scales), SCALES_PER_STEP, replace=False)]
@@ -49,11 +53,14 @@ class CodecLosses:
         }
 
     def _partials_mse(self, sines: Tensor, partials: Tensor) -> Tensor:
-        """Of [B, I, G] against [B, T, G]. Both are above the floor, so that a silent sinusoid still has a gradient."""
+        """Of levels [B, I, G] against amplitudes [B, T, G]; levels, as a silent sinusoid would have no gradient."""
         tokens = partials.shape[1]
         edge = min(round(EDGE_S * self.codec.frame_rate), (tokens - 1) // 2)
-        error = torch.log(as_analysed(sines, self.codec)) - torch.log(partials + SINE_FLOOR)
-        return error[:, edge : tokens - edge].square().mean()
+        made = as_analysed(sines, self.codec) - SINE_FLOOR
+        error = torch.log(made + PARTIAL_FLOOR) - torch.log(partials + PARTIAL_FLOOR)
+        loudest = partials.amax(-1, keepdim=True).clamp_min(PARTIAL_FLOOR)
+        weighted = (1 + LOUDEST_WEIGHT * partials / loudest) * error.square()
+        return weighted[:, edge : tokens - edge].mean()
 
 
 def as_analysed(sines: Tensor, codec: SinusoidalCodec) -> Tensor:

@@ -205,8 +205,10 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
     heard = TrainingClips(codec, clips)
     tokens = round(config.crop_s * codec.frame_rate)
     compare = CodecLosses(codec)
-    optimiser = torch.optim.AdamW(codec.parameters(), lr=config.learning_rate, betas=(0.8, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, config.steps))
+    optimisers = _optimisers(codec, config)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(each, lambda step: _cosine(step, config.steps)) for each in optimisers
+    ]
     first_quantised = round(config.unquantised * config.steps)
     codec.train()
     for step in range(config.steps):
@@ -215,13 +217,25 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
         crops = heard.draw(config.batch, tokens, random)
         levels, commitment = codec(crops.partials, crops.shorts, quantise=step >= first_quantised)
         losses = {**compare(levels, crops.waveforms, crops.partials, random), "commitment": commitment}
-        optimiser.zero_grad(set_to_none=True)
+        codec.zero_grad(set_to_none=True)
         _total(losses, config).backward()
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
+        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+            optimiser.step()
+            schedule.step()
         progress(step, {name: value.item() for name, value in losses.items()})
     codec.eval()
+
+
+def _optimisers(codec: SinusoidalCodec, config: CodecConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices, which halves the steps to a given error, and AdamW for everything else."""
+    matrices = [module.weight for module in codec.modules() if isinstance(module, torch.nn.Linear)]
+    known = {id(matrix) for matrix in matrices}
+    others = [parameter for parameter in codec.parameters() if id(parameter) not in known]
+    return [
+        torch.optim.Muon(matrices, lr=config.matrix_learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.8, 0.99), weight_decay=0.01),
+    ]
 
 
 def _total(losses: dict[str, Tensor], config: CodecConfig) -> Tensor:

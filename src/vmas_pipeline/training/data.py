@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vmas_pipeline.conditioning import conditions_of_samples
+from vmas_pipeline.features.curves import CURVES
 from vmas_pipeline.features.curves.augment import roughen
 from vmas_pipeline.features.shards import Folder, Sample, read_clip, read_clips, read_index
 from vmas_pipeline.model.conditions import Conditions
@@ -69,7 +70,9 @@ class TrainingBatch:
         batch = collate(samples, self.sizes)
         video, curves = torch.tensor([self.shown(position) for position in positions]).unbind(1)
         rough = {
-            name: torch.stack([self._roughen(*pair) for pair in zip(values, positions, strict=True)])
+            name: values
+            if CURVES[name].exact
+            else torch.stack([self._roughen(*pair) for pair in zip(values, positions, strict=True)])
             for name, values in batch.conditions.curves.items()
         }
         shown = replace(batch.conditions, has_video=video, curves=rough, has_curves=dict.fromkeys(rough, curves))

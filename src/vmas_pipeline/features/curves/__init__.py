@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from vmas_pipeline.features.curves import events
+from vmas_pipeline.features.curves import events, peaks
 from vmas_pipeline.features.curves.interface import Curves
 
-CURVES: dict[str, Curves] = {"events": events.CURVES}
+CURVES: dict[str, Curves] = {"events": events.CURVES, "peaks": peaks.CURVES}
 
 
 def curve_counts(names: Iterable[str]) -> dict[str, int]:

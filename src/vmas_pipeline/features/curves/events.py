@@ -1,4 +1,4 @@
-"""Events in a picture, independent of its content: motion, its peaks, scene changes, light changes.
+"""Events in a picture, independent of its content: motion, scene changes, light changes.
 
 Each is scaled by its own range in the clip: calm and lively videos give curves of the same height.
 """
@@ -9,7 +9,6 @@ import numpy as np
 
 from vmas_pipeline.features.curves.interface import Curves
 from vmas_pipeline.features.flow import mean_flow
-from vmas_pipeline.features.peaks import flow_peaks
 
 LEAST = {"motion": 5e-4, "scene": 0.1, "light": 4e-3}
 """Rises below these are noise: picture widths per frame, fraction of the histogram, fraction of full white."""
@@ -19,29 +18,20 @@ BINS = 8
 
 
 def draw(frames: np.ndarray, frame_rate: float) -> np.ndarray:
-    """Motion, scene and light changes of each frame against the previous one, and where motion peaks.
+    """Motion, scene and light changes of each frame against the previous one.
 
     Args:
         frames: uint8 [F, H, W, 3], RGB.
         frame_rate: unused: the curves are per frame.
 
     Returns:
-        float32 [F, 4] in [0, 1]: motion, scene, light, and 1 at the prominent peaks of the motion (`flow_peaks`);
-        zero for the first frame.
+        float32 [F, 3] in [0, 1]; zero for the first frame.
     """
     if len(frames) < 2:
-        return np.zeros((len(frames), 4), np.float32)
+        return np.zeros((len(frames), 3), np.float32)
     changes = {"motion": mean_flow(frames), "scene": _scene(frames), "light": _light(frames)}
-    curves = [_scaled(change, LEAST[name]) for name, change in changes.items()]
-    drawn = np.stack([*curves, _peaks(changes["motion"])], axis=1)
-    return np.concatenate([np.zeros((1, 4)), drawn]).astype(np.float32)
-
-
-def _peaks(motion: np.ndarray) -> np.ndarray:
-    """1 at the frame pairs that `flow_peaks` finds, [F - 1]."""
-    found = np.zeros(len(motion))
-    found[np.floor(flow_peaks(motion, frame_rate=1.0)).astype(int)] = 1
-    return found
+    curves = np.stack([_scaled(change, LEAST[name]) for name, change in changes.items()], axis=1)
+    return np.concatenate([np.zeros((1, 3)), curves]).astype(np.float32)
 
 
 def _scene(frames: np.ndarray) -> np.ndarray:
@@ -63,4 +53,4 @@ def _scaled(change: np.ndarray, least: float) -> np.ndarray:
     return rise / max(float(rise.max()), least)
 
 
-CURVES = Curves(4, draw)
+CURVES = Curves(3, draw)

@@ -14,3 +14,5 @@ class Curves:
     """E."""
     draw: Callable[[np.ndarray, float], np.ndarray]
     """From frames uint8 [F, H, W, 3] and frames per second to float32 [F, E]."""
+    exact: bool = False
+    """Marks moments, which training leaves as they are (`train.objective.curve_roughness`)."""
