@@ -10,7 +10,9 @@ REACH = 5
 
 
 class CurveEncoder(nn.Module):
-    """Two convolutions over time: across neighbouring frames, then from frames to context steps.
+    """Two convolutions over time, across neighbouring frames and from frames to context steps, then a norm.
+
+    Without the norm the features are a tenth of the video's that they are added to, and hardly heard at first.
 
     Args:
         curves: E.
@@ -22,8 +24,9 @@ class CurveEncoder(nn.Module):
         super().__init__()
         self.frames = nn.Conv1d(curves, width, REACH, padding=REACH // 2)
         self.steps = nn.Conv1d(width, width, stride, stride=stride)
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, curves: Tensor) -> Tensor:
         """Curves [B, F, E] to features [B, C, D]."""
         hidden = functional.gelu(self.frames(curves.transpose(1, 2)))  # [B, D, F]
-        return self.steps(hidden).transpose(1, 2)
+        return self.norm(self.steps(hidden).transpose(1, 2))
