@@ -3,14 +3,17 @@
 # B clips, F frames
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from vmas_pipeline.features.curves import draw_curves
-from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
+
+if TYPE_CHECKING:
+    from vmas_pipeline.features.shards import Sample
 
 
 def conditions_of_frames(frames: np.ndarray, config: VMAsConfig) -> Conditions:
@@ -26,7 +29,7 @@ def conditions_of_frames(frames: np.ndarray, config: VMAsConfig) -> Conditions:
     return _stacked([frames], [draw_curves(config.curves, frames, config.frame_rate)])
 
 
-def conditions_of_samples(samples: Sequence[Sample], config: VMAsConfig) -> Conditions:
+def conditions_of_samples(samples: "Sequence[Sample]", config: VMAsConfig) -> Conditions:
     """All conditions that a model takes for clips whose features are extracted.
 
     Args:

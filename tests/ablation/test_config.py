@@ -22,10 +22,11 @@ def test_the_variants_are_the_rows_of_table_5_and_the_papers_conditioning(base):
     values = yaml.safe_load((CONF / "parameters.yml").read_text())["ablation"]
     config = TypeAdapter(AblationConfig).validate_python(values)
     variants = [variant_config(base, config, name, 0) for name in config.variants]
-    assert [v.objective.contrastive_weight > 0 for v in variants] == [False, True, True, True, True]
-    assert [v.objective.beat_weighting for v in variants] == [False, False, True, True, True]
-    assert [v.model.build().decoder.time_aligned_path for v in variants] == [True, True, True, True, False]
-    assert [list(v.model.build().curves) for v in variants] == [[]] * 3 + [["events"], []]
+    assert [v.objective.contrastive_weight > 0 for v in variants] == [False] + [True] * 5
+    assert [v.objective.beat_weighting for v in variants] == [False, False] + [True] * 4
+    assert [v.model.build().decoder.time_aligned_path for v in variants] == [True] * 5 + [False]
+    assert [list(v.model.build().curves) for v in variants] == [["events", "peaks"]] * 4 + [[], []]
+    assert [v.objective.normalise_beat_weights for v in variants] == [False] * 3 + [True] + [False] * 2
 
 
 def test_a_variant_differs_in_what_it_names_alone(base):
@@ -67,5 +68,6 @@ def test_at_the_papers_scale_the_variants_differ_and_one_machine_trains_them():
     values = loader["parameters"]
     base = TypeAdapter(TrainConfig).validate_python(values["train"])
     planned = plan(base, TypeAdapter(AblationConfig).validate_python(values["ablation"]))
-    assert {name for name, _, _ in planned} == {"autoregressive", "contrastive", "contrastive_and_beats", "events"}
+    paper_rows = {"autoregressive", "contrastive", "contrastive_and_beats", "normalised_beats"}
+    assert {name for name, _, _ in planned} == paper_rows | {"curves"}
     assert all(settings.engine.nodes == 1 for _, _, settings in planned)

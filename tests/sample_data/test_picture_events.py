@@ -50,7 +50,7 @@ def test_every_kind_of_event_makes_a_peak(kind: str, monkeypatch: pytest.MonkeyP
             found = {index for index, _ in matched_pairs(events, flow_peaks(flow_of(film), RATE), RATE)}
             seen += [index in found for index, name in enumerate(film.kinds) if name == kind]
     assert len(seen) >= 5
-    assert np.mean(seen) >= 0.75
+    assert np.mean(seen) >= 0.7
 
 
 @pytest.mark.parametrize("kind", ["zoom", "turn"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -59,10 +60,13 @@ def write_sample_data(config: SampleDataConfig, folder: Path) -> Path:
     films, recipe = list(_planned(config)), _recipe(config)
     _remove_others(folder, {film.name for film in films})
     missing = [film for film in films if not _is_written(folder, film, recipe)]
-    shards = split_into_shards(missing, config.films_per_shard)
+    shards = split_into_shards([film for film in missing if film.flaw != "duplicate"], config.films_per_shard)
     task = partial(_write_films, config, folder)
     for _ in map_shards(task, shards, backend=config.backend, workers=config.workers, description="sample data"):
         pass
+    for film in missing:
+        if film.flaw == "duplicate":
+            _copy_film(folder, film)
     return folder
 
 
@@ -112,6 +116,18 @@ def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
         write_midi(content.score, path)
     with whole_file(folder / f"{film.name}.info.json") as path:
         path.write_text(json.dumps(_sidecar(film, content, _recipe(config)), indent=1), encoding="utf-8")
+
+
+def _copy_film(folder: Path, film: Film) -> None:
+    """Writes a duplicate: the same bytes as the flawless video of its number, with a sidecar that says so."""
+    original = f"{film.number:06d}"
+    for suffix in (".mp4", ".mid"):
+        with whole_file(folder / f"{film.name}{suffix}") as path:
+            shutil.copyfile(folder / f"{original}{suffix}", path)
+    told = json.loads((folder / f"{original}.info.json").read_text(encoding="utf-8"))
+    told["synthetic"]["flaw"] = film.flaw
+    with whole_file(folder / f"{film.name}.info.json") as path:
+        path.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 def _sidecar(film: Film, content: Synthetic, recipe: str) -> dict[str, Any]:
