@@ -36,8 +36,9 @@ def curated(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Curated:
 def test_sound_films_become_clips_with_all_that_is_known(curated: Curated) -> None:
     manifest = curated.manifest
     assert list(manifest.columns) == list(columns(CONFIG))
-    assert len(manifest) == 8 and manifest["clip_id"].is_monotonic_increasing
-    row = manifest.iloc[1]
+    sound = manifest[~manifest["source_path"].str.contains("flawed")]  # half a file may hold a whole clip
+    assert len(sound) == 8 and manifest["clip_id"].is_monotonic_increasing
+    row = sound.iloc[1]
     assert row["clip_id"] == f"{row['source_id']}-00003000"
     assert (row["start_s"], row["duration_s"], row["video_codec"]) == (3.0, 3.0, "h264")
     assert min(row["width"], row["height"]) == 32
