@@ -12,7 +12,6 @@ from vmas_pipeline.sample_data.picture import (
     FRAME_RATES,
     Film,
     choose_frame_rate,
-    draw_film,
     plan_film,
     render,
 )
@@ -26,10 +25,7 @@ def plan(seed: int, look: Look = LOOKS[0], duration_s: float = 5.0) -> Film:
 
 
 def draw(seed: int, frame_rate: float = 12, size: int = 32) -> np.ndarray:
-    timeline = draw_timeline(3.0, np.random.default_rng([seed, 0]))
-    return draw_film(
-        LOOKS[seed % 5], timeline, frame_rate=frame_rate, size=size, random=np.random.default_rng([seed, 1])
-    )
+    return render(plan(seed, LOOKS[seed % 5], duration_s=3.0), frame_rate=frame_rate, size=size)
 
 
 def test_the_same_seed_draws_the_same_film() -> None:

@@ -60,7 +60,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class SinusoidalCodec(nn.Module):
-    """A codec with one million parameters that trains in two minutes on two CPU cores and keeps pitch.
+    """A codec with 0.65 million parameters that trains in minutes on two CPU cores and keeps pitch.
 
     Implements `AudioCodec`. Token t is centred on (t + 0.5) / frame_rate seconds.
     """

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from vmas_pipeline.audio.mel import mel_bank
+
 NOISE_FRAMES = 401
 """Cross-fades until the noises repeat: two seconds, and a prime number, at the embedded default's 200 a second."""
 
@@ -70,12 +72,10 @@ class NoiseBank(nn.Module):
 
     def __init__(self, bands: int, sample_rate: int, step: int) -> None:
         super().__init__()
-        from torchaudio.functional import melscale_fbanks
-
         self.step = step
         period = NOISE_FRAMES * step
         white = torch.fft.rfft(torch.randn(period, generator=torch.Generator().manual_seed(0)))
-        power = melscale_fbanks(len(white), 0.0, sample_rate / 2, bands, sample_rate).T  # [M, bins]
+        power = mel_bank(sample_rate, period, bands)  # [M, bins]
         noises = torch.fft.irfft(white * power.sqrt(), period)
         noises /= noises.square().mean(1, keepdim=True).sqrt()
         wrapped = torch.cat([noises, noises[:, :step]], 1)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vmas_pipeline.sample_data.genres import of_genre
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -58,12 +60,9 @@ LOOKS: tuple[Look, ...] = (
 
 
 def look_named(name: str) -> Look:
-    """Finds the look of a genre.
+    """The look of a genre.
 
     Raises:
         ValueError: no genre has this name.
     """
-    for look in LOOKS:
-        if look.name == name:
-            return look
-    raise ValueError(f"genre ({name!r}) is unknown: choose one of {', '.join(look.name for look in LOOKS)}")
+    return of_genre(name, LOOKS)

@@ -90,8 +90,7 @@ def compose(style: Style, timeline: Timeline, random: np.random.Generator) -> Sc
     key = Key(tonic=int(random.choice(style.tonics)), mode=style.mode)
     degrees = style.progressions[random.integers(len(style.progressions))]
     harmonies = [key.harmony(degree, style.chord_size) for degree in degrees]
-    bars = _bars(timeline)
-    events = _events(timeline, bars, harmonies)
+    events = _events(timeline, harmonies)
     chords = _chords(events, harmonies[0])
     struck = [note for event in events for note in _played(style, event, timeline.beats_per_bar)]
     notes = _pad(style, chords, timeline.duration_s) + _ended(struck, timeline.duration_s)
@@ -136,15 +135,9 @@ class _Event:
     """Brings its chord."""
 
 
-def _bars(timeline: Timeline) -> np.ndarray:
-    """Number of the bar of each heard event: [E]."""
-    since_bar = (timeline.times_s[timeline.heard] - timeline.first_beat_s) / timeline.beat_s + timeline.first_in_bar
-    return (np.round(2 * since_bar) / 2 // timeline.beats_per_bar).astype(int)
-
-
-def _events(timeline: Timeline, bars: np.ndarray, harmonies: list[Harmony]) -> list[_Event]:
-    heard = timeline.heard
-    rows = zip(bars, timeline.times_s[heard], timeline.strengths[heard], timeline.places[heard], strict=True)
+def _events(timeline: Timeline, harmonies: list[Harmony]) -> list[_Event]:
+    parts = (timeline.bars, timeline.times_s, timeline.strengths, timeline.places)
+    rows = zip(*(part[timeline.heard] for part in parts), strict=True)
     events: list[_Event] = []
     count, last_bar = 0, 0
     for bar, start_s, strength, beat in rows:
@@ -174,15 +167,14 @@ def _chords(events: list[_Event], first: Harmony) -> list[Chord]:
 
 def _pad(style: Style, chords: list[Chord], duration_s: float) -> list[Note]:
     """The chords held; what two chords have in common is held through."""
-    ends = [chord.start_s for chord in chords[1:]] + [duration_s]
     held: dict[int, tuple[float, float]] = {}  # start and velocity by pitch
     notes = []
-    for chord, end_s in zip(chords, ends, strict=True):
-        pitches = chord.harmony.within(style.chord_low)
-        for pitch in pitches:
+    for chord, following in zip(chords, [*chords[1:], None], strict=True):
+        for pitch in chord.harmony.within(style.chord_low):
             held.setdefault(pitch, (chord.start_s, PAD * _voice(pitch, chord.harmony)))
-        following = next((later.harmony.within(style.chord_low) for later in chords if later.start_s == end_s), [])
-        for pitch in sorted(set(held) - set(following)):
+        end_s = following.start_s if following else duration_s
+        kept = following.harmony.within(style.chord_low) if following else []
+        for pitch in sorted(set(held) - set(kept)):
             start_s, velocity = held.pop(pitch)
             notes.append(_note(start_s, end_s - start_s, pitch, velocity, style.band.pad))
     return notes

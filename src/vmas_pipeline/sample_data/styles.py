@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vmas_pipeline.sample_data.genres import of_genre
+
 
 @dataclass(frozen=True, kw_only=True)
 class Band:
@@ -175,12 +177,9 @@ STYLES: tuple[Style, ...] = (
 
 
 def style_named(name: str) -> Style:
-    """Finds a style.
+    """The style of a genre.
 
     Raises:
-        ValueError: no style has this name.
+        ValueError: no genre has this name.
     """
-    for style in STYLES:
-        if style.name == name:
-            return style
-    raise ValueError(f"genre ({name!r}) is unknown: choose one of {', '.join(style.name for style in STYLES)}")
+    return of_genre(name, STYLES)

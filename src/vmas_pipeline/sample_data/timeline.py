@@ -53,8 +53,17 @@ class Timeline:
     @property
     def places(self) -> np.ndarray:
         """Position of each event in its bar, in beats: 0 is the downbeat, halves are between beats, [E]."""
+        return self._beats_since_bar() % self.beats_per_bar
+
+    @property
+    def bars(self) -> np.ndarray:
+        """Number of the bar of each event, int [E]."""
+        return (self._beats_since_bar() // self.beats_per_bar).astype(int)
+
+    def _beats_since_bar(self) -> np.ndarray:
+        """Beats, to the half, from the downbeat of bar 0 to each event, [E]."""
         since_bar = (self.times_s - self.first_beat_s) / self.beat_s + self.first_in_bar
-        return np.round(2 * since_bar) / 2 % self.beats_per_bar
+        return np.round(2 * since_bar) / 2
 
 
 def draw_timeline(

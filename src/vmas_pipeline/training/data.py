@@ -70,9 +70,7 @@ class TrainingBatch:
         batch = collate(samples, self.sizes)
         video, curves = torch.tensor([self.shown(position) for position in positions]).unbind(1)
         rough = {
-            name: values
-            if CURVES[name].exact
-            else torch.stack([self._roughen(*pair) for pair in zip(values, positions, strict=True)])
+            name: torch.stack([self._roughen(name, *pair) for pair in zip(values, positions, strict=True)])
             for name, values in batch.conditions.curves.items()
         }
         shown = replace(batch.conditions, has_video=video, curves=rough, has_curves=dict.fromkeys(rough, curves))
@@ -85,8 +83,8 @@ class TrainingBatch:
         video = which >= self.objective.video_dropout or not self.sizes.curves
         return something and video, something and which < 1 - self.objective.curve_dropout
 
-    def _roughen(self, curves: Tensor, position: int) -> Tensor:
-        if not self.objective.curve_roughness:
+    def _roughen(self, name: str, curves: Tensor, position: int) -> Tensor:
+        if CURVES[name].exact or not self.objective.curve_roughness:
             return curves
         draw = np.random.default_rng([self.seed, position])
         return torch.from_numpy(roughen(curves.numpy(), self.objective.curve_roughness, draw))

@@ -52,30 +52,16 @@ class Film:
         return tuple(dict.fromkeys(ground.photograph for ground in grounds if ground.photograph))
 
 
-def draw_film(
-    look: Look, timeline: Timeline, *, frame_rate: float, size: int, random: np.random.Generator
-) -> np.ndarray:
-    """Plans and draws a film in which the timeline's seen events happen, each stronger event with a larger motion.
+def plan_film(look: Look, timeline: Timeline, random: np.random.Generator) -> Film:
+    """Decides what is seen, from the format to the direction of each jump; the timeline's seen events happen in it.
 
-    The same random state gives the same film at any frame rate and size.
+    The stronger an event, the larger its motion. The same random state gives the same film at any frame rate and size.
+    A film that hardly changes is planned anew: curation would refuse it as a still picture.
 
     Args:
         look: palette, shape and pattern.
         timeline: when something happens.
-        frame_rate: frames per second.
-        size: short side of the frames in pixels; the aspect ratio is drawn.
         random: source of everything else.
-
-    Returns:
-        uint8 RGB [T, H, W, 3], H and W even.
-    """
-    return render(plan_film(look, timeline, random), frame_rate=frame_rate, size=size)
-
-
-def plan_film(look: Look, timeline: Timeline, random: np.random.Generator) -> Film:
-    """Decides what is seen, from the format to the direction of each jump.
-
-    A film that hardly changes is planned anew: curation would refuse it as a still picture.
     """
     for _ in range(ATTEMPTS):
         film = _plan(look, timeline, random)
@@ -151,8 +137,13 @@ def sameness(film: Film) -> float:
 def render(film: Film, *, frame_rate: float, size: int) -> np.ndarray:
     """Draws a film's frames, each as it is in the middle of the time for which it is displayed.
 
+    Args:
+        film: from `plan_film`.
+        frame_rate: frames per second.
+        size: short side of the frames in pixels; the aspect ratio is the film's.
+
     Returns:
-        uint8 RGB [T, H, W, 3].
+        uint8 RGB [T, H, W, 3], H and W even.
     """
     return _draw(film, (np.arange(round(film.duration_s * frame_rate)) + 0.5) / frame_rate, size)
 

@@ -1,6 +1,6 @@
 """A scene: a ground, a camera over it, and movers in front of it, with continuous motion of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,15 +76,11 @@ def compose(look: Look, restless: Restlessness, random: np.random.Generator) -> 
 def _camera(restless: Restlessness, random: np.random.Generator) -> Motion:
     heading = random.uniform(0, 2 * np.pi)
     zoom, breath = random.uniform(0.85, 1.15), restless.breath * np.array([0, 0, 1, 0.5])
-    pan = Drift(
-        speed=restless.pan * np.array([np.cos(heading), np.sin(heading), 0, 0]),
-        amplitudes=np.zeros((1, 4)),
-        rates_hz=np.zeros((1, 4)),
-        phases=np.zeros((1, 4)),
-    )
+    pan = restless.pan * np.array([np.cos(heading), np.sin(heading), 0, 0])
     shake = sway(restless.shake * np.array([1, 1, 0, 0.3]), (0.6, 3.0), 4, random)
     start = np.array([*random.uniform(-0.4, 0.4, 2), zoom, random.uniform(-0.15, 0.15)])
-    return Motion(start=start, drift=together(pan, sway(breath, (0.08, 0.2), 1, random), shake))
+    waves = together(sway(breath, (0.08, 0.2), 1, random), shake)
+    return Motion(start=start, drift=replace(waves, speed=pan))
 
 
 def _mover(look: Look, restless: Restlessness, leads: bool, random: np.random.Generator) -> Mover:
@@ -104,4 +100,4 @@ def _guest(look: Look, restless: Restlessness, random: np.random.Generator) -> M
 def _mover_drift(restless: Restlessness, random: np.random.Generator) -> Drift:
     rocking = sway(np.array([restless.sway, restless.sway, 0, 0]), (0.15, 0.35), 1, random)
     speed = np.array([0, 0, 0, random.choice([-1, 1]) * restless.spin])
-    return Drift(speed=speed, amplitudes=rocking.amplitudes, rates_hz=rocking.rates_hz, phases=rocking.phases)
+    return replace(rocking, speed=speed)
