@@ -108,7 +108,7 @@ def _inspect(config: CurationConfig, clip: ClipSpec, stems: Path, path: Path, ab
     if refusal and not config.measure_all:
         return [about | refusal]
     rows = [about | row | refusal for row in _cut(config, clip, path, stems, about["source_id"], starts, look)]
-    _add_fingerprint(path, rows)
+    _add_fingerprint(path, info.duration_s, rows)
     return rows + [about | early.row for early in _early_end(path, info.duration_s, promised_s)]
 
 
@@ -204,9 +204,10 @@ def _judge(
     return scores, refusal
 
 
-def _add_fingerprint(path: Path, rows: list[Row]) -> None:
+def _add_fingerprint(path: Path, duration_s: float, rows: list[Row]) -> None:
     """Puts the video's audio fingerprint into the row of its first clip that is kept."""
     first = next((row for row in rows if "reason" not in row), None)
     if first is not None:
-        waveform = read_audio(path, sample_rate=fingerprint.SAMPLE_RATE, duration_s=fingerprint.LENGTH_S)[0]
+        length_s = min(fingerprint.LENGTH_S, duration_s)
+        waveform = read_audio(path, sample_rate=fingerprint.SAMPLE_RATE, duration_s=length_s)[0]
         first["fingerprint"] = fingerprint.audio_fingerprint(waveform)

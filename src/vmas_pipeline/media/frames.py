@@ -13,10 +13,10 @@ import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from vmas_pipeline.media.container import frame_ticks, open_media, packets, ticks_at, video_stream
+from vmas_pipeline.media.container import frame_ticks, open_media, packets, seconds, ticks_at, video_stream
 from vmas_pipeline.media.errors import MediaError, printable
 from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.worker import in_worker
@@ -175,8 +175,8 @@ def decoded_frames(container: InputContainer, stream: VideoStream, found: Iterat
         for frame in frames:
             damaged = frame.is_corrupt or packet.is_corrupt or (damaged and not frame.key_frame)
             ticks = frame_ticks(container, frame)
-            time_s = float(ticks * tick) if ticks is not None else ends_s
-            ends_s = time_s + (float(frame.duration * tick) if frame.duration else usual_s)
+            time_s = seconds(ticks, tick) if ticks is not None else ends_s
+            ends_s = time_s + (seconds(frame.duration, tick) if frame.duration else usual_s)
             yield TimedFrame(frame, time_s, ends_s, not damaged)
 
 
@@ -198,8 +198,9 @@ def frames_at(timed: Iterator[TimedFrame], times: Iterator[float], *, hold: bool
 
 def square_pictures(shown: Iterator[VideoFrame], size: int, aspect: float = 1.0) -> Iterator[np.ndarray]:
     """Converts each frame, once even if it repeats, to uint8 [size, size, 3]."""
+    scaler = VideoReformatter()  # a frame's own would be set up anew for each, which takes ten times as long as scaling
     for frame, repeats in itertools.groupby(shown):
-        square = _square(frame, size, aspect)
+        square = _square(scaler, frame, size, aspect)
         yield from (square for _ in repeats)
 
 
@@ -209,13 +210,13 @@ def pixel_aspect(stream: VideoStream) -> float:
     return aspect if 0.1 < aspect < 10 else 1.0
 
 
-def _square(frame: VideoFrame, size: int, aspect: float) -> np.ndarray:
+def _square(scaler: VideoReformatter, frame: VideoFrame, size: int, aspect: float) -> np.ndarray:
     """Scales the short side to `size`, crops the centre and applies the rotation."""
     scale = size / min(frame.width * aspect, frame.height)
     if max(frame.width * aspect, frame.height) * scale > _STRIP * size:
         frame = _middle(frame, aspect)
     width, height = max(size, round(frame.width * aspect * scale)), max(size, round(frame.height * scale))
-    scaled = frame.reformat(width=width, height=height, format="rgb24", interpolation=Interpolation.AREA).to_ndarray()
+    scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA).to_ndarray()
     top, left = (height - size) // 2, (width - size) // 2
     square = scaled[top : top + size, left : left + size]
     return np.rot90(square, round(frame.rotation / 90) % 4)

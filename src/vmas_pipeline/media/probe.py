@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vmas_pipeline.media.container import audio_stream, channel_count, open_media, packets, video_stream
+from vmas_pipeline.media.container import audio_stream, channel_count, open_media, packets, seconds, video_stream
 from vmas_pipeline.media.errors import MediaError, printable
 from vmas_pipeline.media.frames import first_frame_s
 from vmas_pipeline.media.limits import Limits
@@ -220,6 +221,7 @@ class _Scan:
     ) -> None:
         self.path, self.limits, self.bytes = path, limits, 0
         self.start_s = self.end_s = start_s
+        self.tick = video.time_base or Fraction(0)
         self.usual_s = float(1 / video.average_rate) if video.average_rate else 0.04
         self.recorded = not _RECORDED_CLOCKS.isdisjoint(container.format.name.split(","))
         self.follows_s = start_s  # time of a packet without a timestamp
@@ -229,8 +231,8 @@ class _Scan:
 
     def add(self, packet: Packet) -> None:
         ticks = packet.pts if packet.pts is not None else packet.dts
-        time_s = float(ticks * packet.time_base) if ticks is not None else self.follows_s
-        self.follows_s = time_s + (float(packet.duration * packet.time_base) if packet.duration else self.usual_s)
+        time_s = seconds(ticks, self.tick) if ticks is not None else self.follows_s
+        self.follows_s = time_s + (seconds(packet.duration, self.tick) if packet.duration else self.usual_s)
         self.bytes += packet.size
         self.timed |= ticks is not None
         self._check_clock(packet)
@@ -248,7 +250,7 @@ class _Scan:
     def _check_clock(self, packet: Packet) -> None:
         if packet.dts is None:
             return
-        decoded_s = float(packet.dts * packet.time_base)
+        decoded_s = seconds(packet.dts, self.tick)
         before_s = decoded_s if self.decoded_s is None else self.decoded_s
         self.decoded_s, step_s = decoded_s, decoded_s - before_s
         if step_s < -_CLOCK_JUMP_S or (self.recorded and step_s > _CLOCK_JUMP_S):

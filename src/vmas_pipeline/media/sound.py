@@ -5,6 +5,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,7 +15,15 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from vmas_pipeline.media.container import audio_stream, channel_count, open_media, packets, ticks_at, video_stream
+from vmas_pipeline.media.container import (
+    audio_stream,
+    channel_count,
+    open_media,
+    packets,
+    seconds,
+    ticks_at,
+    video_stream,
+)
 from vmas_pipeline.media.errors import MediaError, printable
 from vmas_pipeline.media.frames import decoded_frames
 from vmas_pipeline.media.limits import Limits
@@ -179,9 +188,10 @@ def _packets_from(
     container: InputContainer, stream: AudioStream, path: Path | str, wanted_s: float
 ) -> Iterator[tuple[float, Packet]]:
     """The track's packets with their times, starting at or before a given time: a seek is a hint, and checked."""
-    start_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+    tick = stream.time_base or Fraction(0)
+    start_s = seconds(stream.start_time or 0, tick)
     if wanted_s == float("-inf"):
-        yield from _timed(packets(container, path, stream))
+        yield from _timed(packets(container, path, stream), tick)
         return
     # Matroska's index covers only the video stream: seeking in the audio would read the file up to there
     guide = container.streams.video[0] if _is(container, "matroska") and container.streams.video else stream
@@ -190,7 +200,7 @@ def _packets_from(
             container.seek(ticks_at(guide, wanted_s - back_s), stream=guide)
         except av.error.FFmpegError:
             break
-        found = _timed(packets(container, path, stream))
+        found = _timed(packets(container, path, stream), tick)
         first = next(found, None)
         if first is not None and first[0] <= max(wanted_s, start_s) + _JITTER_S:
             yield first
@@ -198,18 +208,18 @@ def _packets_from(
             return
     with open_media(path) as again:
         stream = require_audio(again, path)
-        for time_s, packet in _timed(packets(again, path, stream)):
-            if not packet.size or time_s + float((packet.duration or 0) * packet.time_base) >= wanted_s:
+        for time_s, packet in _timed(packets(again, path, stream), tick):
+            if not packet.size or time_s + seconds(packet.duration or 0, tick) >= wanted_s:
                 yield time_s, packet
 
 
-def _timed(found: Iterator[Packet]) -> Iterator[tuple[float, Packet]]:
+def _timed(found: Iterator[Packet], tick: Fraction) -> Iterator[tuple[float, Packet]]:
     time_s = 0.0
     for packet in found:
         ticks = packet.pts if packet.pts is not None else packet.dts
-        time_s = float(ticks * packet.time_base) if ticks is not None else time_s
+        time_s = seconds(ticks, tick) if ticks is not None else time_s
         yield time_s, packet
-        time_s += float((packet.duration or 0) * packet.time_base)
+        time_s += seconds(packet.duration or 0, tick)
 
 
 def jitter_s(container: InputContainer) -> float:

@@ -5,12 +5,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from av.packet import Packet
 
-from vmas_pipeline.media.container import audio_stream, open_media, packets, video_stream
+from vmas_pipeline.media.container import audio_stream, open_media, packets, seconds, video_stream
 from vmas_pipeline.media.errors import MediaError, printable
 from vmas_pipeline.media.frames import (
     TOLERANCE_S,
@@ -71,7 +72,9 @@ def survey(
     with open_media(path) as container:
         video = video_stream(container, path)
         stamps: list[float] = []
-        frames = decoded_frames(container, video, _noted(packets(container, path, video), stamps))
+        frames = decoded_frames(
+            container, video, _noted(packets(container, path, video), video.time_base or Fraction(0), stamps)
+        )
         first = next(frames, None)
         if first is None:
             raise MediaError("truncated", f"{printable(path)} holds no frame that can be decoded")
@@ -104,11 +107,11 @@ class _Shown:
     whole: bool
 
 
-def _noted(found: Iterator[Packet], stamps: list[float]) -> Iterator[Packet]:
+def _noted(found: Iterator[Packet], tick: Fraction, stamps: list[float]) -> Iterator[Packet]:
     """Records the packets' presentation times."""
     for packet in found:
         if packet.size and not packet.is_discard and packet.pts is not None:
-            stamps.append(float(packet.pts * packet.time_base))
+            stamps.append(seconds(packet.pts, tick))
         yield packet
 
 

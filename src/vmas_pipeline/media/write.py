@@ -16,6 +16,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vmas_pipeline.media.container import seconds
 from vmas_pipeline.media.files import whole_file
 from vmas_pipeline.media.outputs import BITS_PER_CHANNEL, check_waveform, container_for, output
 
@@ -31,6 +32,7 @@ def write_video(
     sample_rate: int,
     *,
     crf: int = 18,
+    preset: Literal["ultrafast", "veryfast"] = "veryfast",
     lossless_sound: bool = False,
 ) -> None:
     """Writes a video with H.264 video and AAC or FLAC audio, atomically.
@@ -42,6 +44,7 @@ def write_video(
         waveform: float [C, N] in [-1, 1], one or two channels; None: no audio track.
         sample_rate: in Hz, one that AAC supports.
         crf: H.264's constant rate factor, 0 (lossless) to 51: 18 looks lossless, 30 is visibly compressed.
+        preset: libx264's effort: "ultrafast" takes half the time, and 1.7 times the space.
         lossless_sound: FLAC of 16 bits instead of AAC: twice the size, encoded in a tenth of the time.
 
     Raises:
@@ -55,7 +58,7 @@ def write_video(
         picture = container.add_stream(
             "libx264",
             rate=Fraction(frame_rate).limit_denominator(1001),
-            options={"preset": "veryfast", "crf": str(crf), "threads": "1"},
+            options={"preset": preset, "crf": str(crf), "threads": "1"},
         )
         picture.height, picture.width = frames.shape[1:3]
         picture.pix_fmt = "yuv420p"
@@ -92,7 +95,7 @@ def _mux(container: OutputContainer, *tracks: Iterator[Packet]) -> None:
 
 def _decoding_time(packet: Packet) -> float:
     assert packet.dts is not None, "encoders set it"
-    return float(packet.dts * packet.time_base)
+    return seconds(packet.dts, packet.time_base)
 
 
 def _picture_packets(picture: VideoStream, frames: np.ndarray) -> Iterator[Packet]:

@@ -68,7 +68,8 @@ def _timed(track: MidiTrack, messages: list[tuple[int, Message]]) -> MidiTrack:
     """Appends messages at their ticks; at equal ones, notes end before others begin."""
     now = 0
     for tick, message in sorted(messages, key=lambda entry: (entry[0], entry[1].type != "note_off")):
-        track.append(message.copy(time=tick - now))
+        message.time = tick - now  # since the message before it
+        track.append(message)
         now = tick
     track.append(MetaMessage("end_of_track"))
     return track
