@@ -15,14 +15,14 @@ def tagger():
 
 
 def test_another_sample_rate_sounds_the_same_to_the_tagger(tagger):
-    at_32k = AudioFeatureExtractor(tagger, 32_000).extract(CLICKS[None], [])
-    at_16k = AudioFeatureExtractor(tagger, 16_000).extract(CLICKS[None, ::2], [])  # 440 Hz and its decay need no filter
+    at_32k = AudioFeatureExtractor(tagger, 32_000).tags(CLICKS[None])
+    at_16k = AudioFeatureExtractor(tagger, 16_000).tags(CLICKS[None, ::2])  # 440 Hz and its decay need no filter
     np.testing.assert_allclose(at_32k.probabilities, at_16k.probabilities, atol=0.02)
 
 
 def test_a_clip_is_the_mean_over_its_patches(tagger):
     waveform = CLICKS[::2]
-    heard = AudioFeatureExtractor(tagger, 16_000).extract(np.stack([waveform, waveform * 0.1]), [])
+    heard = AudioFeatureExtractor(tagger, 16_000).tags(np.stack([waveform, waveform * 0.1]))
     torch.testing.assert_close(torch.from_numpy(heard.embeddings[0]), tagger.embeddings(waveform).mean(0))
     assert heard.embeddings.shape == (2, 200)
     assert heard.onsets_s == []

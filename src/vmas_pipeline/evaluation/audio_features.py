@@ -3,7 +3,7 @@
 # B, N clips, C tags, D width of the embedding
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -20,8 +20,8 @@ class AudioFeatures:
 
     probabilities: np.ndarray  # float32 [N, C], of the tags
     embeddings: np.ndarray  # float32 [N, D]
-    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if not requested
-    tunings: list[Tuning] = field(default_factory=list)  # N
+    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if only tags are needed
+    tunings: list[Tuning] = field(default_factory=list)  # N, or empty likewise
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -42,18 +42,23 @@ class AudioFeatureExtractor:
         self.sample_rate = sample_rate
 
     def extract(self, waveforms: np.ndarray, onsets: list[np.ndarray] | None = None) -> AudioFeatures:
-        """Features of waveforms float32 [B, samples]; a clip's tags and embedding are the mean over its patches of 3 s.
+        """Features of waveforms float32 [B, samples].
 
         Args:
             waveforms: of this extractor's sample rate.
-            onsets: Known onsets, or an empty list if they are not needed; None detects them.
+            onsets: Known onsets; None detects them.
         """
-        tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
-        return AudioFeatures(
-            probabilities=tagged.probabilities.cpu().numpy(),
-            embeddings=tagged.embeddings.cpu().numpy(),
+        return replace(
+            self.tags(waveforms),
             onsets_s=[onset_times(waveform, self.sample_rate) for waveform in waveforms] if onsets is None else onsets,
             tunings=[tuning(waveform, self.sample_rate) for waveform in waveforms],
+        )
+
+    def tags(self, waveforms: np.ndarray) -> AudioFeatures:
+        """Tags and embeddings alone; a clip's are the mean over its patches of 3 s."""
+        tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
+        return AudioFeatures(
+            probabilities=tagged.probabilities.cpu().numpy(), embeddings=tagged.embeddings.cpu().numpy()
         )
 
     def _at_taggers_rate(self, waveforms: np.ndarray) -> torch.Tensor:

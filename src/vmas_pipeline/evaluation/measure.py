@@ -2,8 +2,9 @@
 
 # N clips, M clips of the training split, F frame pairs, D width of an embedding
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+Row = dict[str, Any]
+"""Of the manifest."""
+
+Reader = Callable[[Row], np.ndarray]
+"""From a row to its music, float32 [samples]."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """The metrics' input: features of N clips in a common order."""
 
-    rows: list[dict[str, Any]]  # the clips' manifest rows
+    rows: list[Row]  # the clips' manifest rows
     flow: list[np.ndarray]  # N curves of mean flow, float32 [F]
     frame_rate: float  # of the flow
     generated: AudioFeatures
@@ -96,8 +104,8 @@ def measure(
             true=hear(rows, _true_music(clip), clip.sample_rate, onsets),
             codec=hear(rows, _from(reconstructed), coded.sample_rate),
             vectors=read_embeddings(generated, names),
-            training=hear(taught, _true_music(clip), clip.sample_rate, []),
-            training_codec=hear(taught, _from(reconstructed), coded.sample_rate, []),
+            training=hear.tags(taught, _true_music(clip), clip.sample_rate),
+            training_codec=hear.tags(taught, _from(reconstructed), coded.sample_rate),
             training_genres=np.array([row["genre"] for row in taught], object),
             tagger=config.tagger.replace("_", " "),
         )
@@ -110,19 +118,28 @@ class _Ear:
         self.tagger, self.batch, self.bar = tagger, batch, bar
 
     def __call__(
-        self,
-        rows: list[dict[str, Any]],
-        read: Callable[[Mapping[str, Any]], np.ndarray],
-        sample_rate: int,
-        onsets: list[np.ndarray] | None = None,
+        self, rows: list[Row], read: Reader, sample_rate: int, onsets: list[np.ndarray] | None = None
     ) -> AudioFeatures:
-        extractor, parts = AudioFeatureExtractor(self.tagger, sample_rate), []
+        """All features; known onsets are not detected again."""
+        extractor = AudioFeatureExtractor(self.tagger, sample_rate)
+        known = iter(onsets or ())
+        return AudioFeatures.joined(
+            [
+                extractor.extract(waveforms, list(islice(known, len(waveforms))) if onsets else None)
+                for waveforms in self._batches(rows, read)
+            ]
+        )
+
+    def tags(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
+        """Tags and embeddings alone."""
+        extractor = AudioFeatureExtractor(self.tagger, sample_rate)
+        return AudioFeatures.joined([extractor.tags(waveforms) for waveforms in self._batches(rows, read)])
+
+    def _batches(self, rows: list[Row], read: Reader) -> Iterator[np.ndarray]:
         for start in range(0, len(rows), self.batch):
             waveforms = np.stack([read(row) for row in rows[start : start + self.batch]])
-            known = None if onsets is None else onsets[start : start + self.batch]
-            parts.append(extractor.extract(waveforms, onsets=known))
+            yield waveforms
             self.bar.update(len(waveforms))
-        return AudioFeatures.joined(parts)
 
 
 def true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:
@@ -132,15 +149,15 @@ def true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:
     )[0]
 
 
-def _true_music(clip: ClipSpec) -> Callable[[Mapping[str, Any]], np.ndarray]:
+def _true_music(clip: ClipSpec) -> Reader:
     return lambda row: true_music(row, clip)
 
 
-def _from(folder: Path) -> Callable[[Mapping[str, Any]], np.ndarray]:
+def _from(folder: Path) -> Reader:
     return lambda row: read_clip(folder, row["clip_id"])
 
 
-def _rows(known: "DataFrame", names: list[str]) -> list[dict[str, Any]]:
+def _rows(known: "DataFrame", names: list[str]) -> list[Row]:
     return [{str(key): value for key, value in row.items()} for row in known.loc[names].to_dict("records")]
 
 

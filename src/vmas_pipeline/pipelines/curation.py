@@ -16,6 +16,10 @@ def curate_videos(
     return curated.manifest, curated.rejected
 
 
+def tabulate_characteristics(config: CurationConfig, candidates: pd.DataFrame, rejected: pd.DataFrame) -> pd.DataFrame:
+    return characteristics(config, candidates, rejected)
+
+
 def validate_candidates(config: CurationConfig, candidates: pd.DataFrame, curated_folder: Path) -> Validation:
     """Write the Data Docs first: they must survive a refusal."""
     return validate(config, candidates, curated_folder / "data_docs")
@@ -37,7 +41,7 @@ def pipeline() -> Pipeline:
                 name="curate_videos",
             ),
             node(
-                characteristics,
+                tabulate_characteristics,
                 ["params:curation", "candidates", "rejected"],
                 "dataset_table",
                 name="tabulate_characteristics",
