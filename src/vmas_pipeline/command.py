@@ -96,6 +96,9 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     drawing = parser.add_argument_group("how the music is drawn", "each is the model's own setting when left out")
     drawing.add_argument("--top-k", type=_one_or_more, help="choose among the K likeliest tokens", metavar="K")
+    drawing.add_argument(
+        "--top-p", type=_share, help="and of those the fewest that hold this share of the probability", metavar="P"
+    )
     drawing.add_argument("--temperature", type=_above_zero, help="below 1 is safer, above 1 bolder")
     drawing.add_argument("--guidance", type=_zero_or_more, help="above 1 follows the picture more closely")
 
@@ -116,7 +119,7 @@ def _generate(options: argparse.Namespace) -> None:
 
     print(f"loading {options.model}", flush=True)
     generator = load_model(options.model, options.int8)
-    sampling = {name: getattr(options, name) for name in ("top_k", "temperature", "guidance")}
+    sampling = {name: getattr(options, name) for name in ("top_k", "top_p", "temperature", "guidance")}
     generator = generator.with_sampling(**{name: value for name, value in sampling.items() if value is not None})
     with tqdm(desc="music", unit="token", disable=None, leave=False) as bar:
 
@@ -161,12 +164,16 @@ def _above_zero(text: str) -> float:
     return _number(text, math.ulp(0.0), "more than 0")
 
 
-def _number(text: str, least: float, rule: str, whole: bool = False) -> float:
+def _share(text: str) -> float:
+    return _number(text, math.ulp(0.0), "more than 0 and at most 1", most=1.0)
+
+
+def _number(text: str, least: float, rule: str, whole: bool = False, most: float = sys.float_info.max) -> float:
     try:
         value = int(text) if whole else float(text)
     except ValueError:
         value = math.nan
-    if not least <= value < math.inf:
+    if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"{text} must be {rule}")
     return value
 

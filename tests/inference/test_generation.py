@@ -1,5 +1,6 @@
 import pytest
 import torch
+from transformers.generation.logits_process import TopPLogitsWarper
 
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.model.music_decoder import MusicDecoder
@@ -28,6 +29,17 @@ def test_top_k_leaves_out_the_tail():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     uniform = torch.linspace(0, 0.999, 200)
     assert set(SamplingConfig(top_k=2).draw(logits.expand(200, 4), uniform).tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("top_p", [1e-6, 0.3, 0.7, 0.95, 1.0])
+def test_top_p_keeps_what_transformers_keeps(top_p):
+    logits = torch.randn(16, generator=torch.Generator().manual_seed(1)) * 2
+    kept = TopPLogitsWarper(top_p)(None, logits[None])[0].isfinite().nonzero().flatten()
+    uniform = torch.linspace(0, 0.9999, 20_000)
+    drawn = SamplingConfig(top_p=top_p).draw(logits.expand(20_000, 16), uniform)
+    shares = torch.bincount(drawn, minlength=16) / 20_000
+    expected = torch.zeros(16).index_copy(0, kept, logits[kept].softmax(-1))
+    assert torch.allclose(shares, expected, atol=2e-4)
 
 
 def test_the_same_seed_gives_the_same_codes_and_another_seed_others(decoder):
@@ -74,7 +86,13 @@ def test_a_prompt_that_leaves_nothing_to_do_is_refused(decoder):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"top_k": 0}, r"top_k \(0\)"), ({"temperature": 0.0}, r"temperature \(0.0\)"), ({"guidance": -1.0}, "guidance")],
+    [
+        ({"top_k": 0}, r"top_k \(0\)"),
+        ({"top_p": 0.0}, r"top_p \(0.0\)"),
+        ({"top_p": 1.1}, r"top_p \(1.1\)"),
+        ({"temperature": 0.0}, r"temperature \(0.0\)"),
+        ({"guidance": -1.0}, "guidance"),
+    ],
 )
 def test_sampling_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -15,6 +15,8 @@ class SamplingConfig:
 
     top_k: int = 250
     """Sample from this many of the likeliest codes; 1 always takes the likeliest."""
+    top_p: float = 1.0
+    """Sample from the fewest of them that hold this share of their probability (nucleus sampling, Holtzman 2020)."""
     temperature: float = 1.0
     """Above 1 flattens the distribution, below 1 sharpens it."""
     guidance: float = 3.0
@@ -23,6 +25,8 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise ValueError(f"top_k ({self.top_k}) must be 1 or more: 1 is greedy")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p ({self.top_p}) must be above 0 and at most 1: 1 leaves nothing out")
         if not self.temperature > 0:
             raise ValueError(f"temperature ({self.temperature}) must be positive; top_k 1 is greedy")
         if not self.guidance >= 0:
@@ -43,6 +47,8 @@ class SamplingConfig:
         kept = min(self.top_k, logits.shape[-1])
         logits, codes = (logits.float() / self.temperature).topk(kept, dim=-1)
         cumulative = logits.softmax(-1).cumsum(-1)
-        threshold = uniform[..., None] * cumulative[..., -1:]
-        chosen = torch.searchsorted(cumulative, threshold, right=True).clamp(max=kept - 1)
+        share = self.top_p if self.top_p < 1 else 2.0  # rounded sums may reach 1 early
+        last = (cumulative < share).sum(-1, keepdim=True).clamp(max=kept - 1)  # of the nucleus
+        threshold = uniform[..., None] * cumulative.gather(-1, last)
+        chosen = torch.searchsorted(cumulative, threshold, right=True).clamp(max=last)
         return codes.gather(-1, chosen).squeeze(-1)
