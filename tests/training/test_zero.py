@@ -21,6 +21,7 @@ STEPS = 20
 OBJECTIVE = ObjectiveConfig(contrastive_weight=0.0, condition_dropout=0.0)
 ADAMW = OptimiserConfig(warmup_steps=2)
 DADAPT = OptimiserConfig(name="dadapt_adam", learning_rate=1.0, warmup_steps=2)
+MUON = OptimiserConfig(name="muon", warmup_steps=2)
 PRODIGY = OptimiserConfig(name="prodigy", learning_rate=1.0, warmup_steps=2)
 
 
@@ -34,6 +35,7 @@ RUNS = {
     "zero 2, bf16": (ADAMW, engine(zero_stage=2, precision="bf16")),
     "zero 3, bf16": (ADAMW, engine(zero_stage=3, precision="bf16")),
     "zero 1, accumulated": (ADAMW, engine(zero_stage=1, micro_batch=1, accumulation=2)),
+    **{f"muon, zero {stage}": (MUON, engine(zero_stage=stage)) for stage in (0, 1, 2)},
     "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
     "d-adaptation, zero 2": (DADAPT, engine(zero_stage=2)),
     "d-adaptation, zero 3": (DADAPT, engine(zero_stage=3)),
@@ -48,6 +50,8 @@ def config(small_config) -> TrainConfig:
 BROKEN_OFF = {
     **{f"zero {stage}": (ADAMW, engine(zero_stage=stage)) for stage in (0, 1, 2, 3)},
     "zero 2, bf16": (ADAMW, engine(zero_stage=2, precision="bf16")),
+    "muon, zero 1": (MUON, engine(zero_stage=1)),
+    "muon, zero 2": (MUON, engine(zero_stage=2)),
     "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
     "d-adaptation, zero 2": (DADAPT, engine(zero_stage=2)),
     "prodigy, zero 0": (PRODIGY, engine(zero_stage=0)),
@@ -60,11 +64,13 @@ ON_TWO_RANKS = {
     "zero 2": engine(zero_stage=0),
     "zero 3": engine(zero_stage=1, micro_batch=1, accumulation=2),
     "zero 2, bf16": engine(zero_stage=3, precision="bf16"),
+    "muon, zero 1": engine(zero_stage=0),
     "d-adaptation, zero 2": engine(zero_stage=3),
 }
 ON_ONE_RANK = {
     "zero 1": engine(processes=1, micro_batch=4, zero_stage=2),
     "zero 3": engine(processes=1, micro_batch=4, zero_stage=0),
+    "muon, zero 2": engine(processes=1, micro_batch=4, zero_stage=1),
     "d-adaptation, zero 0": engine(processes=1, micro_batch=2, accumulation=2, zero_stage=0),
     "prodigy, zero 0": engine(processes=1, micro_batch=4, zero_stage=0),
 }
@@ -144,6 +150,11 @@ def reference(config, features, codec) -> dict:
     return plain(config, features, codec, ADAMW, one_group=False)
 
 
+@pytest.fixture(scope="module")
+def muons_reference(config, features, codec) -> dict:
+    return plain(config, features, codec, MUON, one_group=False)
+
+
 def assert_same(run: dict, reference: dict, tolerance: float) -> None:
     assert run["losses"] == pytest.approx(reference["losses"], rel=tolerance)
     for name, value in reference["average"].items():
@@ -179,6 +190,17 @@ def test_d_adaptation_finds_the_rate_of_the_plain_optimiser(runs, config, featur
     assert expected["d"] > 2e-6  # it has left its start of 1e-6
     assert run["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
     assert run["losses"] == pytest.approx(expected["losses"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["muon, zero 0", "muon, zero 1", "muon, zero 2"])
+def test_muon_steps_as_in_a_plain_loop_under_every_stage_that_it_has(runs, muons_reference, name):
+    assert_same(runs[name], muons_reference, tolerance=2e-3)  # bf16 within, which the order of sums may tip over
+
+
+def test_muons_momentum_goes_on_under_another_stage_and_with_one_rank(runs, results, muons_reference):
+    for continued in (runs["continued: muon, zero 1"], results["one"]["muon, zero 2"]):
+        losses = muons_reference["losses"][: STEPS // 2] + continued["losses"]
+        assert_same({**continued, "losses": losses}, muons_reference, tolerance=2e-3)
 
 
 @pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2", "zero 3"])

@@ -10,26 +10,38 @@ from torch import Tensor, nn
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.adapters import add_adapters
 from vmas_pipeline.training.config import OptimiserConfig, Part, TrainConfig
+from vmas_pipeline.training.muon import Muon
 from vmas_pipeline.training.state import Weights, trained
 
 
 def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
     """The trainable parameters grouped by part and decay: matrices with weight decay; norms, biases, embeddings,
-    positions and scalars without. Each group has its part's learning rate."""
+    positions and scalars without. Each group has its part's learning rate.
+
+    For Muon the matrices within the encoder and the decoder, embeddings and output heads apart, are groups of their
+    own, with `shapes`; the other groups' are empty.
+    """
     undecayed = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, nn.Embedding | nn.LayerNorm)
         for parameter in module.parameters(recurse=False)
     }
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in trained(model):
         plain = parameter.dim() < 2 or "pos_embed" in name or name.endswith(".knots") or id(parameter) in undecayed
         rate = config.lr_multipliers.get(part_of(name), 1.0)
-        groups.setdefault((rate, 0.0 if plain else config.weight_decay), []).append(parameter)
+        inner = parameter.dim() == 2 and not plain and part_of(name) != "heads" and ".outputs." not in name
+        muon = config.name == "muon" and inner
+        groups.setdefault((rate, 0.0 if plain else config.weight_decay, muon), []).append(parameter)
     return [
-        {"params": parameters, "weight_decay": decay, "lr": config.learning_rate * rate}
-        for (rate, decay), parameters in groups.items()
+        {
+            "params": parameters,
+            "weight_decay": decay,
+            "lr": rate * (config.matrix_learning_rate if muon else config.learning_rate),
+            **({"shapes": [tuple(each.shape) for each in parameters if muon]} if config.name == "muon" else {}),
+        }
+        for (rate, decay, muon), parameters in groups.items()
     ]
 
 
@@ -83,6 +95,8 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig, sharded: bool = F
         from prodigyopt import Prodigy
 
         return Prodigy(groups, lr=config.learning_rate, betas=config.betas, fsdp_in_use=sharded)
+    if config.name == "muon":
+        return Muon(groups, config.betas)
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 

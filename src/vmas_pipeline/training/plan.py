@@ -16,7 +16,7 @@ from vmas_pipeline.training.config import TrainConfig
 from vmas_pipeline.training.optimisation import make_ready
 from vmas_pipeline.training.state import trained
 
-STATES = {"adamw": 2, "dadapt_adam": 3, "prodigy": 4}
+STATES = {"adamw": 2, "muon": 2, "dadapt_adam": 3, "prodigy": 4}
 """Float32 values per weight that the optimiser keeps in addition to the weight itself."""
 GIGA = 1e9
 H100_FLOP_A_SECOND = 0.4 * 989e12

@@ -26,7 +26,7 @@ Weights = Iterable[tuple[str, Tensor]]
 WEIGHTS = "weights.safetensors"
 STATE = "optimiser-{}.safetensors"
 SCALARS = "optimiser.pt"
-SET_ANEW = ("params", "lr", "initial_lr", "weight_decay", "fsdp_in_use")
+SET_ANEW = ("params", "lr", "initial_lr", "weight_decay", "shapes", "fsdp_in_use")
 """Entries of a parameter group that come from the config, the schedule and the layout."""
 
 
@@ -58,7 +58,8 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     """
     optimiser = _base(engine)
     states = [optimiser.state[tensor] for tensor in _tensors(engine)]
-    whole = [key for key in states[0] if any(_of_every_weight(state[key]) for state in states)]
+    scalars = {key: value for state in states for key, value in state.items()}  # Muon's matrices lack some keys
+    whole = [key for key in scalars if any(_of_every_weight(state.get(key)) for state in states)]
     _write(engine, folder / WEIGHTS)
     for key in whole:
         with _in_place_of_weights(engine, key):
@@ -66,7 +67,7 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     groups: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(groups, _scalars(optimiser.param_groups[0]))
     if dist.get_rank() == 0:
-        state = {key: value for key, value in states[0].items() if key not in whole}
+        state = {key: value for key, value in scalars.items() if key not in whole}
         torch.save({"groups": groups, "state": state, "whole": whole}, folder / SCALARS)
 
 
@@ -82,12 +83,13 @@ def load_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     for key in kept["whole"]:
         _spread(engine, folder / STATE.format(key))
         for tensor in _tensors(engine):
-            own = optimiser.state[tensor][key]
-            optimiser.state[tensor][key] = own.copy_(tensor.view_as(own)) if own.dim() else tensor.flatten().clone()
+            if (own := optimiser.state[tensor].get(key)) is not None:
+                optimiser.state[tensor][key] = own.copy_(tensor.view_as(own)) if own.dim() else tensor.flatten().clone()
     _spread(engine, folder / WEIGHTS)
     for tensor in _tensors(engine):
         for key, value in kept["state"].items():
-            own = optimiser.state[tensor][key]
+            if (own := optimiser.state[tensor].get(key)) is None:
+                continue
             optimiser.state[tensor][key] = own.copy_(value) if isinstance(own, Tensor) else value
     own = _own_scalars(kept["groups"], optimiser.param_groups[0].get("fsdp_in_use", False))
     for group in optimiser.param_groups:
@@ -165,7 +167,8 @@ def _in_place_of_weights(engine: "DeepSpeedEngine", key: str) -> Iterator[None]:
     weights = [tensor.clone() for tensor in tensors]
     try:
         for tensor in tensors:
-            state = states[tensor][key]  # Prodigy stores a single zero for all-zero weights
+            state = states[tensor].get(key, torch.zeros((), device=tensor.device))
+            # Prodigy stores a single zero for all-zero weights
             tensor.copy_(state.view_as(tensor) if state.numel() == tensor.numel() else state.expand_as(tensor))
         yield
     finally:
