@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vmas_pipeline.features.curves import draw_curves
+from vmas_pipeline.features.resize import resize_frames
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig
 
@@ -20,13 +21,13 @@ def conditions_of_frames(frames: np.ndarray, config: VMAsConfig) -> Conditions:
     """All conditions that a model takes for one clip.
 
     Args:
-        frames: uint8 [F, H, W, 3], RGB.
-        config: names the curves that are drawn from the frames.
+        frames: uint8 [F, H, W, 3], RGB, of the clip's size.
+        config: names the curves that are drawn from the frames, and has the size at which the encoder takes them.
 
     Returns:
         A batch of one.
     """
-    return _stacked([frames], [draw_curves(config.curves, frames, config.frame_rate)])
+    return _stacked([frames], [draw_curves(config.curves, frames, config.frame_rate)], config.video.frame_size)
 
 
 def conditions_of_samples(samples: "Sequence[Sample]", config: VMAsConfig) -> Conditions:
@@ -45,9 +46,9 @@ def conditions_of_samples(samples: "Sequence[Sample]", config: VMAsConfig) -> Co
             "`kedro run --pipelines=features` again"
         )
     curves = [{name: sample.curves[name] for name in config.curves} for sample in samples]
-    return _stacked([sample.frames for sample in samples], curves)
+    return _stacked([sample.frames for sample in samples], curves, config.video.frame_size)
 
 
-def _stacked(frames: Sequence[np.ndarray], curves: Sequence[Mapping[str, np.ndarray]]) -> Conditions:
+def _stacked(frames: Sequence[np.ndarray], curves: Sequence[Mapping[str, np.ndarray]], size: int) -> Conditions:
     drawn = {name: torch.from_numpy(np.stack([clip[name] for clip in curves])) for name in curves[0]}
-    return Conditions.of_video(torch.from_numpy(np.stack(frames)), drawn)
+    return Conditions.of_video(torch.from_numpy(np.stack([resize_frames(clip, size) for clip in frames])), drawn)

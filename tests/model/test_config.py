@@ -79,7 +79,7 @@ def test_a_config_of_before_the_encoders_had_kinds_is_read():
 def test_another_kind_of_encoder_takes_the_same_frames_unless_told_otherwise():
     small = {"kind": "clip_vit", "patch": 8, "width": 16, "depth": 1, "heads": 2}
     video = with_overrides(vmas_base(), {"video": small}).video
-    assert video == ClipViTConfig(frames=48, frame_size=64, patch=8, width=16, depth=1, heads=2)
+    assert video == ClipViTConfig(frames=48, frame_size=32, patch=8, width=16, depth=1, heads=2)
     with pytest.raises(ValueError, match=r"model\.video lacks depth, which kind clip_vit needs"):
         with_overrides(vmas_base(), {"video": {key: value for key, value in small.items() if key != "depth"}})
     with pytest.raises(ValueError, match=r"model\.video\.windows is not an option"):

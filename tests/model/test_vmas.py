@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ def model() -> VMAs:
 @pytest.fixture(scope="module")
 def clip() -> tuple[Conditions, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, (2, 8, 64, 64, 3), dtype=torch.uint8, generator=generator)
+    frames = torch.randint(0, 256, (2, 8, 32, 32, 3), dtype=torch.uint8, generator=generator)
     return Conditions.of_video(frames), torch.randint(0, 256, (2, 4, 42), generator=generator)
 
 
@@ -132,10 +134,35 @@ def test_a_model_of_curves_takes_a_video_without(with_curves, clip):
     assert with_curves(conditions, codes).logits.isfinite().all()
 
 
+@torch.inference_mode()
+def test_of_a_pooled_video_the_looks_are_left_and_the_curves_say_when(clip):
+    torch.manual_seed(0)
+    sizes = {"pool_video": True, "frame_stride": 4, "curves": {"peaks": 1}, "video": {"frames": 2}}
+    model = VMAs(with_overrides(vmas_base(), sizes)).eval()
+    mark = torch.zeros(2, 8, 1)
+    mark[:, 6] = 1
+    looks, with_mark, without = (
+        model.encode(replace(clip[0], curves={"peaks": curve}, has_curves={"peaks": torch.full((2,), given)})).features
+        for curve, given in ((mark, False), (mark, True), (torch.zeros(2, 8, 1), True))
+    )
+    assert looks.shape == (2, 8, 128)
+    assert torch.equal(looks, looks[:, :1].expand_as(looks))
+    assert not torch.allclose(looks[0], looks[1], atol=1e-3)
+    reached = (with_mark - without).abs().amax(-1) > 1e-6  # [2, 8]
+    assert reached[0].tolist() == [False] * 4 + [True] * 4  # two frames either side of the mark
+
+
+def test_a_pooled_video_without_curves_is_refused():
+    with pytest.raises(
+        ValueError, match=r"model.pool_video leaves all timing to the curves, and model.curves names none"
+    ):
+        with_overrides(vmas_base(), {"pool_video": True})
+
+
 @pytest.mark.parametrize(("stride", "frame_stride"), [(1, 1), (4, 1), (1, 4), (2, 2)])
 def test_a_context_step_stands_at_the_time_of_the_frame_that_it_is_centred_on(stride, frame_stride):
     sizes = {
-        "video": {"frames": 48 // frame_stride, "patch_stride": [stride, 4, 4]},
+        "video": {"frames": 48 // frame_stride, "patch_stride": [stride, 8, 8]},
         "frame_stride": frame_stride,
     }
     config = with_overrides(vmas_base(), sizes)

@@ -10,9 +10,10 @@ from vmas_pipeline.training.pretrained import check_init_from, load_pretrained, 
 from vmas_pipeline.training.stage import train
 
 SMALL = {
+    "frame_shrink": 1,
     "video": {
-        "frames": 8, "frame_size": 16, "shrink": 1, "depths": [1, 1], "widths": [8, 16], "heads": [1, 2],
-        "pool_strides": [4], "windows": [4, None],
+        "frames": 8, "frame_size": 16, "depths": [1, 1], "widths": [8, 16], "heads": [1, 2],
+        "pool_strides": [2], "windows": [2, None],
     },
     "decoder": {"width": 16, "layers": 1, "heads": 2},
 }  # fmt: skip

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from vmas_pipeline.features.resize import resize_frames
+
 if TYPE_CHECKING:
     import torch
 
@@ -36,25 +38,12 @@ def mean_flow(
     if len(frames) < 2:
         raise ValueError(f"mean_flow needs two frames or more, got {len(frames)}")
     if method == "dis":
-        resized = _resize(frames, size)
+        resized = resize_frames(frames, size or min(frames.shape[1:3]))
         return _dis_flow(resized.tobytes(), resized.shape).copy()
     if method == "raft":
         least = max(size or min(frames.shape[1:3]), RAFT_LEAST_SIZE)
-        return _raft_flow(_resize(frames, least), raft_weights)
+        return _raft_flow(resize_frames(frames, least), raft_weights)
     raise ValueError(f"flow method {method!r} is unknown: set features.flow_method to 'dis' or 'raft'")
-
-
-def _resize(frames: np.ndarray, size: int | None) -> np.ndarray:
-    """Resize the short side to `size`, keeping the aspect ratio."""
-    import cv2
-
-    height, width = frames.shape[1:3]
-    if size is None or min(height, width) == size:
-        return frames
-    scale = size / min(height, width)
-    target = (round(width * scale), round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(frame, target, interpolation=method) for frame in frames])
 
 
 @lru_cache(maxsize=1)

@@ -46,8 +46,20 @@ class VMAsConfig:
     """Width of the shared space of the contrastive loss."""
     frame_stride: int = 1
     """The video encoder gets every n-th frame of a clip."""
+    frame_shrink: int = 1
+    """It gets them at one n-th of a clip's height and width, as curves need larger frames (not in the paper)."""
     curves: dict[str, int] = field(default_factory=dict)
     """Curves over the frames that condition the decoder besides the video: name to count (not in the paper)."""
+    pool_video: bool = False
+    """Average the video's features over the clip: it tells how a film looks, and the curves when something happens (not
+    in the paper)."""
+
+    def __post_init__(self) -> None:
+        if self.pool_video and not self.curves:
+            raise ValueError(
+                "model.pool_video leaves all timing to the curves, and model.curves names none: set "
+                "train.model.curves, or train.model.overrides.pool_video to false"
+            )
 
     @property
     def frames_per_clip(self) -> int:
@@ -60,15 +72,20 @@ class VMAsConfig:
         return round(self.frames_per_clip / self.frame_rate * self.token_rate)
 
     @property
+    def context_stride(self) -> int:
+        """Frames of a clip per context step."""
+        return 1 if self.pool_video else self.frame_stride * self.video.temporal_stride
+
+    @property
     def context_rate(self) -> float:
-        """Video feature steps per second."""
-        return self.frame_rate / self.frame_stride / self.video.temporal_stride
+        """Context steps per second."""
+        return self.frame_rate / self.context_stride
 
     @property
     def context_offset(self) -> float:
-        """The time of a video feature step, as a fraction of the step: the middle of its first frame, on which the
+        """The time of a context step, as a fraction of the step: the middle of its first frame, on which the
         encoder's strided kernel is centred."""
-        return 0.5 / (self.frame_stride * self.video.temporal_stride)
+        return 0.5 / self.context_stride
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,14 +96,15 @@ def vmas_base() -> VMAsConfig:
     return VMAsConfig(
         video=HieraConfig(
             frames=48,
-            frame_size=64,
-            shrink=2,
+            frame_size=32,
             depths=(1, 1, 2),
             widths=(32, 64, 128),
             heads=(1, 2, 4),
-            pool_strides=(4, 2),
-            windows=(8, 2, None),
-            patch_stride=(1, 4, 4),
+            pool_strides=(2, 2),
+            windows=(4, 2, None),
+            patch_kernel=(3, 9, 9),
+            patch_stride=(1, 8, 8),
+            patch_padding=(1, 4, 4),
             frame_difference=True,
         ),
         decoder=MusicDecoderConfig(
@@ -103,6 +121,7 @@ def vmas_base() -> VMAsConfig:
         token_rate=50.0,
         code_width=64,
         projection_width=64,
+        frame_shrink=2,
     )
 
 

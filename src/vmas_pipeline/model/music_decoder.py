@@ -193,7 +193,7 @@ class MusicDecoder(nn.Module):
             context: as in `forward`.
             frames: total number of token frames.
             seed: row i uses seed + i.
-            options: prompt and progress as there, and top_k, temperature and guidance (default 1).
+            options: prompt and progress as there, and top_k, top_p, temperature and guidance (default 1).
 
         Returns:
             int64 [B, K, frames].

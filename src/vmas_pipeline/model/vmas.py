@@ -64,9 +64,11 @@ class VMAs(nn.Module):
         self.music_decoder = MusicDecoder.from_config(
             config.decoder, config.video.width, steps_per_context, config.context_offset
         )
-        stride = config.frame_stride * config.video.temporal_stride
         self.curve_encoders = nn.ModuleDict(
-            {name: CurveEncoder(curves, config.video.width, stride) for name, curves in config.curves.items()}
+            {
+                name: CurveEncoder(curves, config.video.width, config.context_stride)
+                for name, curves in config.curves.items()
+            }
         )
         self.video_projection = nn.Linear(config.video.width, config.projection_width)
         self.music_projection = nn.Linear(config.code_width, config.projection_width)
@@ -103,7 +105,10 @@ class VMAs(nn.Module):
         """Features of each condition, [B, C, D], whether or not it was given."""
         dtype = self.video_projection.weight.dtype
         frames = self.video_encoder.normalise(conditions.frames[:, :: self.config.frame_stride])
-        features = {"video": self.video_encoder(frames.to(dtype))}
+        video = self.video_encoder(frames.to(dtype))
+        if self.config.pool_video:
+            video = video.mean(1, keepdim=True).expand(-1, self.config.frames_per_clip, -1)
+        features = {"video": video}
         for name, encoder in self.curve_encoders.items():
             if name in conditions.curves:
                 features[name] = encoder(conditions.curves[name].to(dtype))

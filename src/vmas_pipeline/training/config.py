@@ -70,7 +70,10 @@ class ModelConfig:
         """
         model = self.build()
         derived: dict[str, Any] = {
-            "video": {"frames": clip.frames_per_clip // model.frame_stride, "frame_size": clip.frame_size},
+            "video": {
+                "frames": clip.frames_per_clip // model.frame_stride,
+                "frame_size": clip.frame_size // model.frame_shrink,
+            },
             "decoder": {"codebooks": codec.codebooks, "card": codec.card},
             "frame_rate": clip.frame_rate,
             "token_rate": codec.frame_rate,
@@ -80,6 +83,11 @@ class ModelConfig:
             raise ValueError(
                 f"clips have {clip.frames_per_clip} frames, no multiple of the model's frame_stride "
                 f"({model.frame_stride}): set train.model.overrides.frame_stride or the clip's settings"
+            )
+        if clip.frame_size % model.frame_shrink:
+            raise ValueError(
+                f"clip.frame_size ({clip.frame_size}) is no multiple of the model's frame_shrink "
+                f"({model.frame_shrink}): set train.model.overrides.frame_shrink or clip.frame_size"
             )
         stated = flatten(model.to_dict() if self.init_from else self.overrides)
         for name, theirs in flatten(derived).items():
@@ -149,10 +157,13 @@ class ObjectiveConfig:
 class OptimiserConfig:
     """AdamW under a cosine schedule (appendix B)."""
 
-    name: Literal["adamw", "dadapt_adam", "prodigy"] = "adamw"
-    """dadapt_adam is D-Adaptation, as in the paper; it and prodigy estimate the learning rate: set it to 1.0."""
+    name: Literal["adamw", "muon", "dadapt_adam", "prodigy"] = "adamw"
+    """muon steps the matrices within encoder and decoder by Muon and the rest by AdamW (not in the paper). dadapt_adam
+    is D-Adaptation, as in the paper; it and prodigy estimate the learning rate: set it to 1.0."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     """At the schedule's peak."""
+    matrix_learning_rate: float = Field(default=3e-3, gt=0)
+    """Of Muon's matrices, in AdamW's scale."""
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
     """For matrices only; norms, embeddings, biases and positions are not decayed."""
@@ -179,7 +190,7 @@ class OptimiserConfig:
     @property
     def adaptive(self) -> bool:
         """Whether it estimates the learning rate itself, from sums over all weights."""
-        return self.name != "adamw"
+        return self.name in ("dadapt_adam", "prodigy")
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -315,6 +326,11 @@ class TrainConfig:
     """Resume an unfinished run with the same settings and data."""
 
     def __post_init__(self) -> None:
+        if self.optimiser.name == "muon" and (self.engine.zero_stage == 3 or self.engine.offload):
+            raise ValueError(
+                "train.optimiser.name muon needs whole matrices on each rank's device: set train.engine.zero_stage to "
+                "0, 1 or 2 and train.engine.offload to false, or choose adamw"
+            )
         if self.objective.contrastive_weight and self.engine.micro_batch * self.engine.ranks < 2:
             raise ValueError(
                 "train.objective.contrastive_weight needs two clips at once: raise train.engine.micro_batch or "

@@ -50,8 +50,6 @@ class HieraConfig:
     patch_kernel: tuple[int, int, int] = (3, 7, 7)
     patch_stride: tuple[int, int, int] = (2, 4, 4)
     patch_padding: tuple[int, int, int] = (1, 3, 3)
-    shrink: int = 1
-    """Frames are first averaged over n x n pixels; must divide frame_size (not in the paper)."""
     frame_difference: bool = False
     """Give the patch convolution |difference to the previous frame| as a fourth channel (not in the paper)."""
     drop_path: float = 0.0
@@ -68,8 +66,6 @@ class HieraConfig:
             if len(getattr(self, name)) != expected:
                 given = getattr(self, name)
                 raise ValueError(f"{name} {given} must have {expected} entries, as depths has {stages} stages")
-        if self.shrink < 1 or self.frame_size % self.shrink:
-            raise ValueError(f"shrink ({self.shrink}) must divide frame_size ({self.frame_size})")
 
     @property
     def steps(self) -> int:
@@ -89,7 +85,7 @@ class HieraConfig:
     @property
     def grid(self) -> int:
         """Tokens along one side of a frame after the patch convolution."""
-        return self.frame_size // self.shrink // self.patch_stride[1]
+        return self.frame_size // self.patch_stride[1]
 
 
 def temporal_hiera() -> HieraConfig:
@@ -145,8 +141,6 @@ class Hiera(Encoder):
     def forward_features(self, frames: Tensor) -> Tensor:
         """The last stage's tokens, before its norm: [B, 3, F, height, width] -> [B, T, H, W, D]."""
         self.check(frames)
-        if self.config.shrink > 1:
-            frames = functional.avg_pool2d(frames.flatten(0, 1), self.config.shrink).unflatten(0, frames.shape[:2])
         if self.config.frame_difference:
             frames = torch.cat([frames, frame_difference(frames)], dim=1)
         x = self.patch_embed(frames)  # [B, T, H, W, C]
