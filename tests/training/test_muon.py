@@ -6,6 +6,7 @@ import torch
 from vmas_pipeline.model.config import vmas_base
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import EngineConfig, OptimiserConfig, TrainConfig
+from vmas_pipeline.training.muon import orthogonalise
 from vmas_pipeline.training.optimisation import build_optimiser
 
 CONFIG = OptimiserConfig(name="muon", learning_rate=1e-3, matrix_learning_rate=2e-3, weight_decay=0.1)
@@ -43,10 +44,21 @@ def test_its_steps_are_those_of_torchs_muon_and_adamw():
         for optimiser in (stepper, muon, adamw):
             optimiser.step()
     for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-5, msg=name)
+        tolerance = 2e-4 if name in inner else 1e-6  # of steps of 4e-4; torch's are made in bfloat16
+        torch.testing.assert_close(mine, other, atol=tolerance, rtol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("engine", [EngineConfig(zero_stage=3), EngineConfig(offload=True)])
 def test_layouts_without_whole_matrices_are_refused(engine):
     with pytest.raises(ValueError, match=r"train.optimiser.name muon needs whole matrices .* choose adamw"):
         TrainConfig(steps=1, optimiser=CONFIG, engine=engine)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 20), (20, 4)])
+def test_singular_vectors_stay_and_singular_values_come_near_one(shape):
+    matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = left.mT @ orthogonalise(matrices) @ right.mT
+    own = values.diagonal(dim1=1, dim2=2)
+    assert own.min() > 0.3 and own.max() < 1.3
+    assert (values - torch.diag_embed(own)).abs().max() < 1e-4

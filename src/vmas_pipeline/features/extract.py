@@ -149,11 +149,8 @@ def _columns() -> list[str]:
 @cache
 def _codec(name_or_path: str, fingerprint: str) -> "AudioCodec":
     """One codec per worker process, reloaded when its file has changed."""
-    import torch
-
     from vmas_pipeline.codec.interface import load_codec
 
-    torch.set_num_threads(1)
     return load_codec(name_or_path)
 
 
