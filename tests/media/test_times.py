@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vmas_pipeline.media import measure, read_audio, read_frames
+from vmas_pipeline.media.container import seconds
 
 from .conftest import click_times, ramp_film, ramp_numbers
 
@@ -102,3 +103,8 @@ def test_sound_lies_where_its_stamps_say_and_a_span_has_the_samples_of_the_whole
             np.testing.assert_allclose(span, whole[first : first + length], atol=5e-3)
 
     check()
+
+
+@given(st.integers(-(2**62), 2**62), st.fractions(min_value=0, max_value=10, max_denominator=10**9))
+def test_ticks_become_the_seconds_that_fractions_give(ticks, tick):
+    assert seconds(ticks, tick) == float(ticks * tick)
