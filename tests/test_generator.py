@@ -74,7 +74,7 @@ def test_seconds_beyond_the_video_give_the_whole_video(generator: Generator, tmp
 
 
 def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> None:
-    frames = torch.randint(256, (2, 48, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    frames = torch.randint(256, (2, 48, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     conditions = Conditions.of_video(frames)
     music = generator.generate_clips(conditions, seeds=[4, 5])
     assert music.shape == (2, 80_000)
@@ -199,7 +199,7 @@ def test_weights_of_8_bits_are_for_the_cpu(tmp_path: Path) -> None:
 def test_a_network_in_bfloat16_makes_finite_music_by_logits_near_those_of_float32(tmp_path: Path) -> None:
     tiny_generator().save(tmp_path / "model")
     exact, half = (Generator.load(tmp_path / "model", device="cpu", dtype=dtype) for dtype in ("fp32", "bf16"))
-    conditions = Conditions.of_video(torch.randint(256, (1, 48, 64, 64, 3), dtype=torch.uint8))
+    conditions = Conditions.of_video(torch.randint(256, (1, 48, 32, 32, 3), dtype=torch.uint8))
     codes = torch.randint(256, (1, 4, 50), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         near, far = (made.model(conditions, codes).logits.float() for made in (half, exact))

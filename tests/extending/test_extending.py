@@ -83,7 +83,7 @@ def test_a_filter_refuses_and_its_scores_stand_in_every_table(example, tmp_path)
 def test_an_encoder_trains_is_saved_and_generates(example, tmp_path):
     example("A video encoder", "mean_colour", encoders)
     generator = with_model({"video": {"kind": "mean_colour", "width": 8}})
-    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 64, 3), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 48, 32, 32, 3), dtype=np.uint8)
     conditions = Conditions.of_video(torch.from_numpy(frames))
     output = generator.model.train()(conditions, torch.zeros(2, 4, 250).long())
     output.logits.logsumexp(-1).mean().backward()

@@ -14,7 +14,7 @@ ADAPTERS = AdapterConfig(rank=2, alpha=6)
 @pytest.fixture
 def batch():
     torch.manual_seed(0)
-    frames = torch.randint(0, 256, (2, 48, 64, 64, 3), dtype=torch.uint8)
+    frames = torch.randint(0, 256, (2, 48, 32, 32, 3), dtype=torch.uint8)
     return Conditions.of_video(frames), torch.randint(0, 256, (2, 4, 20))
 
 

@@ -18,7 +18,8 @@ def configured(environment: str) -> TrainConfig:
 
 
 def test_the_environments_train_the_sizes_that_they_are_named_after():
-    assert configured("base").model.build() == replace(vmas_base(), curves={"events": 3, "peaks": 1})
+    base = replace(vmas_base(), curves={"events": 3, "peaks": 1}, pool_video=True, frame_stride=4)
+    assert configured("base").model.build() == base
     assert configured("paper").model.build() == vmas_paper()
 
 

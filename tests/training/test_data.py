@@ -17,7 +17,7 @@ from vmas_pipeline.training.data import (
     training_batches,
 )
 
-SIZES = vmas_base()
+SIZES = with_overrides(vmas_base(), {"video": {"frame_size": 16}})
 WITH_CURVES = with_overrides(SIZES, {"curves": {"events": 3}})
 
 

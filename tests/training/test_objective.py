@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vmas_pipeline.model.config import vmas_base
+from vmas_pipeline.model.config import vmas_base, with_overrides
 from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import ObjectiveConfig
 from vmas_pipeline.training.data import held_out_batches
@@ -13,7 +13,7 @@ from vmas_pipeline.training.objective import batch_losses, validation_metrics
 
 @pytest.fixture(scope="module")
 def batch(features):
-    return held_out_batches(features, "validation", 4, 4, vmas_base())[0]
+    return held_out_batches(features, "validation", 4, 4, with_overrides(vmas_base(), {"video": {"frame_size": 16}}))[0]
 
 
 @pytest.fixture(scope="module")

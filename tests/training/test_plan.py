@@ -80,7 +80,7 @@ def test_activations_are_those_that_a_forward_pass_keeps():
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         held = model(
-            Conditions.of_video(torch.zeros(1, 48, 64, 64, 3, dtype=torch.uint8)),
+            Conditions.of_video(torch.zeros(1, 48, 32, 32, 3, dtype=torch.uint8)),
             torch.zeros(1, 4, 250, dtype=torch.int64),
         )
     assert held.logits.shape == (1, 4, 250, 256)
