@@ -79,7 +79,9 @@ def test_flawed_files_have_their_flaws(films: Path) -> None:
         return films / f"flawed-{flaw}-000.mp4"
 
     still = read_frames(film("still_picture"), frame_rate=8, size=32)
-    assert np.abs(still.astype(int) - still[0]).mean(axis=(1, 2, 3)).max() < 5  # compression alone
+    settled = still[8:].astype(int)  # in the first second the encoder refines the picture
+    assert np.abs(settled - settled[0]).mean(axis=(1, 2, 3)).max() < 1
+    assert np.abs(settled[0] - still[0]).mean() < 5
     assert probe(film("no_audio")).audio_codec is None
     assert probe(film("too_short")).duration_s == pytest.approx(1.5, abs=0.05)
     assert np.abs(read_audio(film("silent"), sample_rate=16_000)).max() < 1e-3

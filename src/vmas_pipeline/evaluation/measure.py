@@ -4,7 +4,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,24 +120,22 @@ class _Ear:
         self, rows: list[Row], read: Reader, sample_rate: int, onsets: list[np.ndarray] | None = None
     ) -> AudioFeatures:
         """All features; known onsets are not detected again."""
-        extractor = AudioFeatureExtractor(self.tagger, sample_rate)
-        known = iter(onsets or ())
-        return AudioFeatures.joined(
-            [
-                extractor.extract(waveforms, list(islice(known, len(waveforms))) if onsets else None)
-                for waveforms in self._batches(rows, read)
-            ]
-        )
+        extractor, parts = AudioFeatureExtractor(self.tagger, sample_rate), []
+        for part, waveforms in self._batches(rows, read):
+            parts.append(extractor.extract(waveforms, None if onsets is None else onsets[part]))
+        return AudioFeatures.joined(parts)
 
     def tags(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
         """Tags and embeddings alone."""
         extractor = AudioFeatureExtractor(self.tagger, sample_rate)
-        return AudioFeatures.joined([extractor.tags(waveforms) for waveforms in self._batches(rows, read)])
+        return AudioFeatures.joined([extractor.tags(waveforms) for _, waveforms in self._batches(rows, read)])
 
-    def _batches(self, rows: list[Row], read: Reader) -> Iterator[np.ndarray]:
+    def _batches(self, rows: list[Row], read: Reader) -> Iterator[tuple[slice, np.ndarray]]:
+        """Parts of the rows, with their waveforms [B, samples]."""
         for start in range(0, len(rows), self.batch):
-            waveforms = np.stack([read(row) for row in rows[start : start + self.batch]])
-            yield waveforms
+            part = slice(start, start + self.batch)
+            waveforms = np.stack([read(row) for row in rows[part]])
+            yield part, waveforms
             self.bar.update(len(waveforms))
 
 

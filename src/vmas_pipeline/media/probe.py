@@ -153,10 +153,10 @@ def _info(container: InputContainer, video: VideoStream) -> MediaInfo:
 def _declared_s(container: InputContainer, video: VideoStream) -> float:
     """Length of the video stream by the headers, or of the container if the stream has none (Matroska)."""
     if video.duration is not None and video.time_base is not None:
-        return float(video.duration * video.time_base)
+        return seconds(video.duration, video.time_base)
     if container.duration is not None:
         ends_s = (container.duration + (container.start_time or 0)) / av.time_base
-        return max(0.0, ends_s - float((video.start_time or 0) * video.time_base if video.time_base else 0))
+        return max(0.0, ends_s - seconds(video.start_time or 0, video.time_base or Fraction(0)))
     return 0.0
 
 

@@ -109,8 +109,16 @@ def _write_film(config: SampleDataConfig, folder: Path, film: Film) -> None:
         content = spoil_content(film.flaw, content, frame_rate, config.sample_rate, seed)
     with whole_file(folder / f"{film.name}.mp4") as path:
         waveform = None if film.flaw == "no_audio" else content.waveform[None]
-        sound = (waveform, config.sample_rate)
-        write_video(path, content.frames, frame_rate, *sound, crf=crf, preset="ultrafast", lossless_sound=True)
+        write_video(
+            path,
+            content.frames,
+            frame_rate,
+            waveform,
+            config.sample_rate,
+            crf=crf,
+            preset="ultrafast",
+            lossless_sound=True,
+        )
         if film.flaw:
             spoil_file(film.flaw, path, seed)
     with whole_file(folder / f"{film.name}.mid") as path:

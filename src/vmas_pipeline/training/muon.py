@@ -86,7 +86,7 @@ def orthogonal_steps(directions: Sequence[Tensor]) -> list[Tensor]:
         of_shape.setdefault(direction.shape, []).append(number)
     steps = list(directions)
     for (rows, columns), numbers in of_shape.items():
-        together = orthogonalise(torch.stack([directions[number].float() for number in numbers]))
+        together = orthogonalise(torch.stack([directions[number] for number in numbers]))
         for number, step in zip(numbers, together * (-RMS * max(rows, columns) ** 0.5), strict=True):
             steps[number] = step
     return steps

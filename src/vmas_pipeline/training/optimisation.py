@@ -19,7 +19,7 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
     positions and scalars without. Each group has its part's learning rate.
 
     For Muon the matrices within the encoder and the decoder, embeddings and output heads apart, are groups of their
-    own, with `shapes`; the other groups' are empty.
+    own, with `shapes`; all other groups' are empty.
     """
     undecayed = {
         id(parameter)
@@ -39,7 +39,7 @@ def parameter_groups(model: nn.Module, config: OptimiserConfig) -> list[dict]:
             "params": parameters,
             "weight_decay": decay,
             "lr": rate * (config.matrix_learning_rate if muon else config.learning_rate),
-            **({"shapes": [tuple(each.shape) for each in parameters if muon]} if config.name == "muon" else {}),
+            "shapes": [tuple(each.shape) for each in parameters if muon],
         }
         for (rate, decay, muon), parameters in groups.items()
     ]

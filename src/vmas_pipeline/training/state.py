@@ -58,8 +58,8 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     """
     optimiser = _base(engine)
     states = [optimiser.state[tensor] for tensor in _tensors(engine)]
-    scalars = {key: value for state in states for key, value in state.items()}  # Muon's matrices lack some keys
-    whole = [key for key in scalars if any(_of_every_weight(state.get(key)) for state in states)]
+    known = {key: value for state in states for key, value in state.items()}  # Muon's matrices lack some keys
+    whole = [key for key in known if any(_of_every_weight(state.get(key)) for state in states)]
     _write(engine, folder / WEIGHTS)
     for key in whole:
         with _in_place_of_weights(engine, key):
@@ -67,7 +67,7 @@ def save_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     groups: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(groups, _scalars(optimiser.param_groups[0]))
     if dist.get_rank() == 0:
-        state = {key: value for key, value in scalars.items() if key not in whole}
+        state = {key: value for key, value in known.items() if key not in whole}
         torch.save({"groups": groups, "state": state, "whole": whole}, folder / SCALARS)
 
 
@@ -88,9 +88,8 @@ def load_state(engine: "DeepSpeedEngine", folder: Path) -> None:
     _spread(engine, folder / WEIGHTS)
     for tensor in _tensors(engine):
         for key, value in kept["state"].items():
-            if (own := optimiser.state[tensor].get(key)) is None:
-                continue
-            optimiser.state[tensor][key] = own.copy_(value) if isinstance(own, Tensor) else value
+            if (own := optimiser.state[tensor].get(key)) is not None:
+                optimiser.state[tensor][key] = own.copy_(value) if isinstance(own, Tensor) else value
     own = _own_scalars(kept["groups"], optimiser.param_groups[0].get("fsdp_in_use", False))
     for group in optimiser.param_groups:
         group.update({key: value for key, value in own.items() if key not in SET_ANEW})
@@ -167,8 +166,8 @@ def _in_place_of_weights(engine: "DeepSpeedEngine", key: str) -> Iterator[None]:
     weights = [tensor.clone() for tensor in tensors]
     try:
         for tensor in tensors:
+            # Prodigy stores a single zero for all-zero weights, and Muon's matrices lack some keys
             state = states[tensor].get(key, torch.zeros((), device=tensor.device))
-            # Prodigy stores a single zero for all-zero weights
             tensor.copy_(state.view_as(tensor) if state.numel() == tensor.numel() else state.expand_as(tensor))
         yield
     finally:
