@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from audiocraft.models.builders import get_compression_model
 from omegaconf import OmegaConf
 from transformers import EncodecConfig, EncodecModel
 
@@ -66,6 +65,8 @@ def audiocraft_name(name: str) -> str:
 @pytest.fixture(scope="session")
 def audiocraft_file(encodec, tmp_path_factory):
     """The fixture's weights in a file as audiocraft writes one."""
+    from audiocraft.models.builders import get_compression_model  # takes ten seconds, and few tests need it
+
     settings = OmegaConf.create({**audiocraft_settings(), "device": "cpu"})
     names = get_compression_model(settings).state_dict()
     convolution = {name.replace(".conv.conv.", ".conv.").replace(".convtr.convtr.", ".conv."): name for name in names}

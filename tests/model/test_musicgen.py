@@ -2,10 +2,6 @@
 
 import pytest
 import torch
-from audiocraft.models.lm import LMModel
-from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
-from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider
-from audiocraft.modules.transformer import set_efficient_attention_backend
 from transformers import MusicgenForCausalLM
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
@@ -25,7 +21,12 @@ def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
-def audiocraft_lm(memory_efficient: bool = True) -> LMModel:
+def audiocraft_lm(memory_efficient: bool = True) -> torch.nn.Module:
+    from audiocraft.models.lm import LMModel
+    from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+    from audiocraft.modules.conditioners import ConditionFuser, ConditioningProvider
+    from audiocraft.modules.transformer import set_efficient_attention_backend
+
     set_efficient_attention_backend("torch")
     fuser = ConditionFuser({"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []})
     return randomised(

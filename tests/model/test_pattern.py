@@ -1,5 +1,4 @@
 import torch
-from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
 
 from vmas_pipeline.model.pattern import delay, undelay
 
@@ -22,6 +21,8 @@ def test_undelay_reverses_delay_for_codes_and_for_logits():
 
 
 def test_the_pattern_is_audiocrafts_without_its_first_empty_step():
+    from audiocraft.modules.codebooks_patterns import DelayedPatternProvider
+
     codes = torch.randint(0, 9, (2, 4, 7))
     pattern = DelayedPatternProvider(n_q=4).get_pattern(7)
     sequence, _, _ = pattern.build_pattern_sequence(codes, 9)

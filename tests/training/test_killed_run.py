@@ -63,7 +63,7 @@ def steps(folder: Path) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_disk_ends_as_the_unbroken_one(
+def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_the_unbroken_one(
     features, codec, clip, small_config, tmp_path, capfd, new_run
 ):
     new_run, client = new_run
@@ -76,15 +76,13 @@ def test_a_run_that_is_killed_three_times_loses_a_checkpoint_and_finds_a_full_di
     assert metrics["codebook_3"] > 0
 
     paths = [features, codec, tmp_path / "resumed", tmp_path / "two"]
-    draw = random.Random(0)
-    for _ in range(3):
-        before, training = steps(tmp_path / "two"), Training(config, clip, new_run(), *paths)
-        try:
-            assert wait_for(lambda old=before: steps(tmp_path / "two")[-1:] > old[-1:], 240), "no checkpoint came"
-            time.sleep(draw.uniform(0, 0.5))
-        finally:
-            training.kill()
-        assert not (tmp_path / "resumed").exists()
+    training = Training(config, clip, new_run(), *paths)
+    try:
+        assert wait_for(lambda: len(steps(tmp_path / "two")) > 1, 240), "no checkpoint came"
+        time.sleep(random.uniform(0, 0.5))
+    finally:
+        training.kill()
+    assert not (tmp_path / "resumed").exists()
 
     kept = steps(tmp_path / "two")  # two, or three where the kill came before the oldest was removed
     damaged = next((tmp_path / "two").glob(f"*/{kept[-1]}/optimiser-exp_avg.safetensors"))

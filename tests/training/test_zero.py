@@ -29,17 +29,16 @@ def engine(**changes) -> EngineConfig:
     return EngineConfig(**{"processes": 2, "micro_batch": 2, **changes})
 
 
-RUNS = {
-    **{f"zero {stage}": (ADAMW, engine(zero_stage=stage)) for stage in (0, 1, 2, 3)},
+WHOLE = {
     "zero 2, offloaded": (ADAMW, engine(zero_stage=2, offload=True)),
     "zero 2, bf16": (ADAMW, engine(zero_stage=2, precision="bf16")),
     "zero 3, bf16": (ADAMW, engine(zero_stage=3, precision="bf16")),
     "zero 1, accumulated": (ADAMW, engine(zero_stage=1, micro_batch=1, accumulation=2)),
-    **{f"muon, zero {stage}": (MUON, engine(zero_stage=stage)) for stage in (0, 1, 2)},
+    "muon, zero 0": (MUON, engine(zero_stage=0)),
     "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
-    "d-adaptation, zero 2": (DADAPT, engine(zero_stage=2)),
     "d-adaptation, zero 3": (DADAPT, engine(zero_stage=3)),
 }
+"""Runs without a break."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +88,7 @@ def launch(jobs: dict[str, tuple[Job, int]], ranks: int, folder: Path) -> dict[s
 
 @pytest.fixture(scope="module")
 def results(config, features, codec, clip, tmp_path_factory) -> dict[str, dict[str, dict]]:
-    """What the runs made: RUNS whole, and what became of BROKEN_OFF on two ranks and on one."""
+    """What the runs made: WHOLE, and what became of BROKEN_OFF on two ranks and on one."""
     folder = tmp_path_factory.mktemp("runs")
 
     def job(optimiser: OptimiserConfig, layout: EngineConfig, checkpoints: str) -> Job:
@@ -98,7 +97,7 @@ def results(config, features, codec, clip, tmp_path_factory) -> dict[str, dict[s
             model=folder / "model", checkpoints=folder / checkpoints, result=folder / "result.json",
         )  # fmt: skip
 
-    jobs = {name: (job(*settings, f"whole {name}"), STEPS) for name, settings in RUNS.items()}
+    jobs = {name: (job(*settings, f"whole {name}"), STEPS) for name, settings in WHOLE.items()}
     jobs |= {f"broken off: {name}": (job(*settings, name), STEPS // 2) for name, settings in BROKEN_OFF.items()}
     jobs |= {
         f"continued: {name}": (job(BROKEN_OFF[name][0], layout, name), STEPS) for name, layout in ON_TWO_RANKS.items()
@@ -161,9 +160,25 @@ def assert_same(run: dict, reference: dict, tolerance: float) -> None:
         torch.testing.assert_close(run["average"][name], value, atol=tolerance, rtol=tolerance, msg=name)
 
 
-@pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2", "zero 3", "zero 2, offloaded"])
-def test_losses_and_average_are_those_of_a_plain_loop_under_every_stage(runs, reference, name):
-    assert_same(runs[name], reference, tolerance=1e-4)
+def joined(first: dict, second: dict) -> dict:
+    """A run that broke off and the one that continued it, as one run."""
+    return {**second, "losses": first["losses"] + second["losses"]}
+
+
+@pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2"])
+def test_losses_and_average_are_those_of_a_plain_loop_under_every_stage_and_on_to_another(runs, reference, name):
+    assert_same(joined(runs[f"broken off: {name}"], runs[f"continued: {name}"]), reference, tolerance=1e-4)
+
+
+def test_sharded_weights_go_on_whole_with_accumulated_micro_batches(runs, reference):
+    first, second = runs["broken off: zero 3"], runs["continued: zero 3"]
+    assert first["losses"] == pytest.approx(reference["losses"][: STEPS // 2], rel=1e-4)
+    for key, value in reference["average"].items():
+        torch.testing.assert_close(second["average"][key], value, atol=1e-4, rtol=1e-4, msg=key)
+
+
+def test_an_offloaded_optimiser_steps_as_a_plain_loop(runs, reference):
+    assert_same(runs["zero 2, offloaded"], reference, tolerance=1e-4)
 
 
 def test_accumulated_micro_batches_step_as_one_batch(runs, reference):
@@ -183,7 +198,7 @@ def test_under_bf16_the_average_is_of_weights_that_are_not_rounded(runs, referen
     assert distance < 0.02
 
 
-@pytest.mark.parametrize(("stage", "one_group"), [(0, False), (2, True), (3, True)])
+@pytest.mark.parametrize(("stage", "one_group"), [(0, False), (3, True)])
 def test_d_adaptation_finds_the_rate_of_the_plain_optimiser(runs, config, features, codec, stage, one_group):
     expected = plain(config, features, codec, DADAPT, one_group)
     run = runs[f"d-adaptation, zero {stage}"]
@@ -192,44 +207,41 @@ def test_d_adaptation_finds_the_rate_of_the_plain_optimiser(runs, config, featur
     assert run["losses"] == pytest.approx(expected["losses"], rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["muon, zero 0", "muon, zero 1", "muon, zero 2"])
-def test_muon_steps_as_in_a_plain_loop_under_every_stage_that_it_has(runs, muons_reference, name):
-    assert_same(runs[name], muons_reference, tolerance=1e-4)
+def test_muon_steps_as_in_a_plain_loop(runs, muons_reference):
+    assert_same(runs["muon, zero 0"], muons_reference, tolerance=1e-4)
 
 
 def test_muons_momentum_goes_on_under_another_stage_and_with_one_rank(runs, results, muons_reference):
-    for continued in (runs["continued: muon, zero 1"], results["one"]["muon, zero 2"]):
-        losses = muons_reference["losses"][: STEPS // 2] + continued["losses"]
-        assert_same({**continued, "losses": losses}, muons_reference, tolerance=1e-4)
-
-
-@pytest.mark.parametrize("name", ["zero 0", "zero 1", "zero 2", "zero 3"])
-def test_a_checkpoint_goes_on_under_another_stage(runs, reference, name):
-    continued = runs[f"continued: {name}"]
-    assert len(continued["losses"]) == STEPS // 2
-    for key, value in reference["average"].items():
-        torch.testing.assert_close(continued["average"][key], value, atol=1e-4, rtol=1e-4, msg=key)
+    other_stage = joined(runs["broken off: muon, zero 1"], runs["continued: muon, zero 1"])
+    one_rank = joined(runs["broken off: muon, zero 2"], results["one"]["muon, zero 2"])
+    for run in (other_stage, one_rank):
+        assert_same(run, muons_reference, tolerance=1e-4)
 
 
 @pytest.mark.parametrize("name", ["zero 1", "zero 3"])
-def test_a_checkpoint_of_two_ranks_goes_on_with_one(results, reference, name):
-    continued = {**results["one"][name]}
-    continued["losses"] = reference["losses"][: STEPS // 2] + continued["losses"]
-    assert_same(continued, reference, tolerance=1e-4)
+def test_a_checkpoint_of_two_ranks_goes_on_with_one(runs, results, reference, name):
+    assert_same(joined(runs[f"broken off: {name}"], results["one"][name]), reference, tolerance=1e-4)
 
 
 def test_under_bf16_a_checkpoint_keeps_weights_that_are_not_rounded(runs):
-    whole, continued = runs["zero 2, bf16"]["average"], runs["continued: zero 2, bf16"]["average"]
-    assert max(float((continued[key] - value).abs().max()) for key, value in whole.items()) < 1e-3
+    whole, continued = (
+        torch.cat([value.flatten() for value in runs[name]["average"].values()])
+        for name in ("zero 2, bf16", "continued: zero 2, bf16")
+    )
+    rounding = (whole - whole.bfloat16().float()).abs()
+    assert (whole - continued).abs().median() < rounding.median() / 3
 
 
 def test_d_adaptation_goes_on_with_the_rate_that_it_had_found(runs, results, config, features, codec):
-    for run, one_group in (
-        (runs["continued: d-adaptation, zero 2"], True),
-        (results["one"]["d-adaptation, zero 0"], False),
+    for name, continued, one_group in (
+        ("d-adaptation, zero 2", runs["continued: d-adaptation, zero 2"], True),
+        ("d-adaptation, zero 0", results["one"]["d-adaptation, zero 0"], False),
     ):
         expected = plain(config, features, codec, DADAPT, one_group)
+        run = joined(runs[f"broken off: {name}"], continued)
         assert run["d"] == pytest.approx(float(expected["d"]), rel=1e-3)
+        if name == "d-adaptation, zero 2":  # the other reports the last accumulated micro-batch alone
+            assert run["losses"] == pytest.approx(expected["losses"], rel=1e-4)
 
 
 def test_prodigy_goes_on_with_the_rate_that_it_had_found(results, config, features, codec):

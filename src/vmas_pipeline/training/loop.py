@@ -11,7 +11,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,12 +126,23 @@ def train_rank(job: Job) -> None:
 
 def join_ranks(device: torch.device, patience_s: float) -> None:
     """Join the process group (gloo on CPUs), with a limit on how long ranks wait for one another."""
-    import deepspeed
-
+    deepspeed = import_deepspeed()
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     # DeepSpeed would compile an all-reduce over shared memory, which needs a compiler and a minute: gloo suffices.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience_s))
+
+
+def import_deepspeed() -> ModuleType:
+    """Import DeepSpeed, but not MLflow, which its autotuner would import: five CPU seconds in every rank."""
+    unwanted = "mlflow" not in sys.modules
+    if unwanted:
+        sys.modules["mlflow"] = None  # type: ignore[assignment]  # an import of it now raises ImportError
+    try:
+        return import_module("deepspeed")
+    finally:
+        if unwanted:
+            del sys.modules["mlflow"]
 
 
 def _train(run: Run, barrier: RankBarrier) -> None:
@@ -193,8 +206,6 @@ def _monitor(job: Job, sizes: VMAsConfig, codec: AudioCodec, rank: int, device: 
 
 def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
     """DeepSpeed's engine, with its schedule advanced by `done` steps."""
-    import deepspeed
-
     sharded = config.engine.ranks > 1 and config.engine.zero_stage > 0
     optimiser = build_optimiser(model, config.optimiser, sharded)
     for group in optimiser.param_groups:
@@ -202,7 +213,7 @@ def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngin
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step, config.steps, config.optimiser), last_epoch=done - 1
     )
-    engine, *_ = deepspeed.initialize(
+    engine, *_ = import_deepspeed().initialize(
         model=model,
         optimizer=optimiser,
         lr_scheduler=schedule,
