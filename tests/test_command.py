@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -103,34 +104,58 @@ def test_the_version_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["日本.mp4", os.fsdecode(b"caf\xe9.mp4"), "12:30.mp4", "new\nline.mp4"])
-def test_names_that_the_terminal_cannot_show_are_no_obstacle(video: Path, tmp_path: Path, name: str) -> None:
+def test_names_that_the_terminal_cannot_show_are_no_obstacle(
+    video: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict"))
     tiny_generator().save(tmp_path / "model")
     (tmp_path / name).write_bytes(video.read_bytes())
-    arguments = ["generate", name, "--out", f"out-{name}", "--model", "model"]
-    done = vmas(*arguments, cwd=tmp_path, PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0")
-    assert (done.returncode, done.stderr) == (0, "")
+    main(["generate", name, "--out", f"out-{name}", "--model", "model"])
     assert (tmp_path / f"out-{name}").is_file()
 
 
-def test_an_output_that_will_not_do_is_refused_before_the_model_is_loaded(tmp_path: Path) -> None:
+def test_a_file_system_of_ascii_names_is_no_obstacle(video: Path, tmp_path: Path) -> None:
+    tiny_generator().save(tmp_path / "model")
+    (tmp_path / "日本.mp4").write_bytes(video.read_bytes())
+    arguments = ["generate", "日本.mp4", "--out", "out-日本.mp4", "--model", "model"]
+    done = vmas(*arguments, cwd=tmp_path, PYTHONIOENCODING="ascii:strict", LC_ALL="C", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out-日本.mp4").is_file()
+
+
+def test_an_output_that_will_not_do_is_refused_before_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     ramp_film(tmp_path / "film.webm", 0.4, "-c:v", "libvpx", sound="libopus")
-    done = vmas("generate", "film.webm", "--out", "out.mp4", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "vmas: .mp4 cannot carry the vp8 picture of film.webm as it is: write to .mkv or .webm\n"
-    long = vmas("generate", "film.webm", "--out", "out.webm", "--max-duration", "0.2", cwd=tmp_path)
-    assert (long.returncode, long.stdout) == (2, "") and "the limit is 0.2 (duration_s)" in long.stderr
+    with pytest.raises(SystemExit, match="2"):
+        main(["generate", "film.webm", "--out", "out.mp4"])
+    assert capsys.readouterr() == (
+        "",
+        "vmas: .mp4 cannot carry the vp8 picture of film.webm as it is: write to .mkv or .webm\n",
+    )
+    with pytest.raises(SystemExit, match="2"):
+        main(["generate", "film.webm", "--out", "out.webm", "--max-duration", "0.2"])
+    said = capsys.readouterr()
+    assert said.out == "" and "the limit is 0.2 (duration_s)" in said.err
 
 
-def test_what_cannot_go_along_is_told_in_one_line(video: Path, tmp_path: Path) -> None:
+def test_what_cannot_go_along_is_told_in_one_line(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     tiny_generator().save(tmp_path / "model")
     (tmp_path / "font.ttf").write_bytes(b"\0\1\0\0" + bytes(60))
     attach = ["-attach", tmp_path / "font.ttf", "-metadata:s:2", "mimetype=font/ttf"]
     ffmpeg("-i", video, *attach, "-c", "copy", tmp_path / "film.mkv")
-    done = vmas("generate", "film.mkv", "--out", "out.mp4", "--model", "model", cwd=tmp_path)
-    assert done.stdout.splitlines()[-1] == "left behind, since .mp4 has no place for it: attachment font.ttf"
+    main(["generate", "film.mkv", "--out", "out.mp4", "--model", "model"])
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "left behind, since .mp4 has no place for it: attachment font.ttf"
+    )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     tiny_generator().save(tmp_path / "model")
     film(tmp_path / "long.mp4", 90.0)

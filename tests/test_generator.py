@@ -30,6 +30,11 @@ def twelve_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("films") / "long.mp4", 12.0)
 
 
+def test_curves_of_a_model_without_them_guide_nothing(generator: Generator) -> None:
+    with pytest.raises(ValueError, match="curve_guidance: this model was trained without curves"):
+        generator.with_sampling(curve_guidance=2.0)
+
+
 @pytest.mark.parametrize("seconds", [0.4, 5.0])
 def test_music_is_as_long_as_the_picture(generator: Generator, tmp_path: Path, seconds: float) -> None:
     music = generator.generate(film(tmp_path / "film.mp4", seconds))

@@ -101,6 +101,12 @@ def _add_generate(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     drawing.add_argument("--temperature", type=_above_zero, help="below 1 is safer, above 1 bolder")
     drawing.add_argument("--guidance", type=_zero_or_more, help="above 1 follows the picture more closely")
+    drawing.add_argument(
+        "--curve-guidance",
+        type=_zero_or_more,
+        metavar="GUIDANCE",
+        help="the same for cuts and motion alone, where it shall differ from --guidance",
+    )
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -119,7 +125,9 @@ def _generate(options: argparse.Namespace) -> None:
 
     print(f"loading {options.model}", flush=True)
     generator = load_model(options.model, options.int8)
-    sampling = {name: getattr(options, name) for name in ("top_k", "top_p", "temperature", "guidance")}
+    sampling = {
+        name: getattr(options, name) for name in ("top_k", "top_p", "temperature", "guidance", "curve_guidance")
+    }
     generator = generator.with_sampling(**{name: value for name, value in sampling.items() if value is not None})
     with tqdm(desc="music", unit="token", disable=None, leave=False) as bar:
 

@@ -139,7 +139,13 @@ class Generator:
         return cls(model, codec.to(device), clip, sampling, config["training"], int8)
 
     def with_sampling(self, **settings: Any) -> "Generator":
-        """The same model with some settings of its `SamplingConfig` changed."""
+        """The same model with some settings of its `SamplingConfig` changed.
+
+        Raises:
+            ValueError: a setting out of range, or curve_guidance of a model without curves.
+        """
+        if settings.get("curve_guidance") is not None and not self.model.config.curves:
+            raise ValueError("curve_guidance: this model was trained without curves (train.model.curves); use guidance")
         other = copy(self)
         other.sampling = replace(self.sampling, **settings)
         return other
@@ -251,12 +257,15 @@ class Generator:
         seeds: Sequence[int],
         progress: Progress | None,
     ) -> torch.Tensor:
+        conditions = conditions.map(lambda tensor: tensor.to(self.device))
+        separate = self.sampling.separates_curves
         return generate(
             self.model.music_decoder,
-            self.model.encode(conditions.map(lambda tensor: tensor.to(self.device))),
+            self.model.encode(conditions),
             frames=tokens,
             sampling=self.sampling,
             seeds=seeds,
+            without_curves=self.model.encode(conditions.without_curves()) if separate else None,
             prompt=prompt,
             int8=self.int8,
             progress=progress,

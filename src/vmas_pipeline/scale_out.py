@@ -2,8 +2,9 @@
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from tqdm import tqdm
@@ -15,6 +16,9 @@ Result = TypeVar("Result")
 
 _OBJECT_STORE_BYTES = 256 * 1024**2
 """Enough for manifests and reports: tasks read and write their data as files, never through Ray."""
+
+_AHEAD = 16
+"""Tasks submitted for each core: a queue that never runs dry and never grows with the data."""
 
 
 def split_into_shards(records: Sequence[Shard], size: int) -> list[Sequence[Shard]]:
@@ -39,9 +43,10 @@ def map_shards(
     Args:
         task: a module-level function, or a `functools.partial` of one.
         shards: its arguments, one at a time; small, because they are sent to workers.
-        backend: "ray" uses the cluster at RAY_ADDRESS, or else a local one that stops after the call; "inline" runs
-            in this process, for tests and debugging.
-        workers: concurrent tasks on a local Ray; None uses all cores.
+        backend: "ray" uses the cluster at RAY_ADDRESS, or else a local one that ends with this process, so that the
+            next call finds workers that have imported what they need; "inline" runs in this process, for tests and
+            debugging.
+        workers: concurrent tasks; None uses all cores.
         description: label of the progress bar.
 
     Raises:
@@ -63,42 +68,38 @@ def _map_on_ray(
         return
     import ray
 
-    with _connected(workers):
-        remote: Any = ray.remote(num_cpus=1)(_call)
-        function = ray.put(task)
-        waiting = [remote.remote(function, shard) for shard in shards]
-        for reference in tqdm(waiting, desc=description, unit="shard"):
-            try:
-                result = ray.get(reference)
-            except ray.exceptions.RayTaskError as error:
-                raise error.as_instanceof_cause() from None
-            yield result
+    _connect()
+    remote: Any = ray.remote(num_cpus=1)(_call)
+    function, left = ray.put(task), iter(shards)
+    most = workers or _AHEAD * int(ray.cluster_resources()["CPU"])
+    waiting = deque(remote.remote(function, shard) for shard in islice(left, most))
+    for _ in tqdm(shards, desc=description, unit="shard"):
+        try:
+            result = ray.get(waiting.popleft())
+        except ray.exceptions.RayTaskError as error:
+            raise error.as_instanceof_cause() from None
+        waiting.extend(remote.remote(function, shard) for shard in islice(left, 1))
+        yield result
 
 
 def _call(task: Callable[[Shard], Result], shard: Shard) -> Result:
     return task(shard)
 
 
-@contextmanager
-def _connected(workers: int | None) -> Iterator[None]:
-    """Connects to the running Ray, or starts a local one and stops it afterwards."""
+def _connect() -> None:
+    """Connects to the running Ray, or starts a local one, which Ray itself stops when this process exits."""
     import ray
 
     if ray.is_initialized():
-        yield
         return
     if os.environ.get("RAY_ADDRESS"):
         ray.init(logging_level=logging.ERROR)
-    else:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            address="local",
-            num_cpus=workers or os.cpu_count(),
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(
+        address="local",
+        num_cpus=os.cpu_count(),
+        include_dashboard=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        logging_level=logging.ERROR,
+    )

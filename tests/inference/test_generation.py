@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers.generation.logits_process import TopPLogitsWarper
 
-from vmas_pipeline.inference import SamplingConfig
+from vmas_pipeline.inference import SamplingConfig, generate
+from vmas_pipeline.inference.generation import guidance_chain, guided
+from vmas_pipeline.model.conditions import Context
 from vmas_pipeline.model.music_decoder import MusicDecoder
 
 
@@ -73,6 +77,39 @@ def test_guidance_of_zero_ignores_the_video(decoder):
     assert torch.equal(*codes)
 
 
+@pytest.mark.parametrize(
+    ("guidance", "curve_guidance", "weights"),
+    [
+        (2.0, None, {"none": -1.0, "both": 2.0}),
+        (1.0, None, {"both": 1.0}),
+        (1.0, 3.0, {"video": -2.0, "both": 3.0}),
+        (1.5, 2.5, {"none": -0.5, "video": -1.0, "both": 2.5}),
+        (0.0, 1.0, {"none": 1.0, "video": -1.0, "both": 1.0}),
+    ],
+)
+def test_guidance_weighs_the_passes_by_its_formula(guidance, curve_guidance, weights):
+    both, video = (Context.of(torch.randn(1, 3, 8)) for _ in range(2))
+    sampling = SamplingConfig(guidance=guidance, curve_guidance=curve_guidance)
+    contexts, scales = guidance_chain(both, video, sampling)
+    assert len(contexts) == len(weights)
+    names = ["both" if c is both else "video" if c is video else "none" for c in contexts]
+    logits = {name: torch.randn(1, 4, 16) for name in names}
+    expected = sum(weight * logits[name] for name, weight in weights.items())
+    assert torch.allclose(guided([logits[name] for name in names], scales), expected, atol=1e-5)
+
+
+def test_guidance_by_the_curves_alone_reads_the_context_without_them(decoder):
+    context, video, other = (Context.of(torch.randn(1, 3, 8)) for _ in range(3))
+    sampling = SamplingConfig(top_k=1, guidance=1.0, curve_guidance=4.0)
+    made = [
+        generate(decoder, context, frames=20, sampling=sampling, seeds=[0], without_curves=without)
+        for without in (context, video, other)
+    ]
+    assert torch.equal(made[0], generate(decoder, context, frames=20, sampling=replace(sampling, guidance=1.0,
+                       curve_guidance=None), seeds=[0]))  # fmt: skip
+    assert not torch.equal(made[1], made[2])
+
+
 def test_progress_counts_every_step(decoder):
     seen = []
     decoder.generate(torch.randn(1, 3, 8), frames=5, progress=lambda done, total: seen.append((done, total)))
@@ -91,7 +128,8 @@ def test_a_prompt_that_leaves_nothing_to_do_is_refused(decoder):
         ({"top_p": 0.0}, r"top_p \(0.0\)"),
         ({"top_p": 1.1}, r"top_p \(1.1\)"),
         ({"temperature": 0.0}, r"temperature \(0.0\)"),
-        ({"guidance": -1.0}, "guidance"),
+        ({"guidance": -1.0}, r"guidance \(-1.0\)"),
+        ({"curve_guidance": -2.0}, r"curve_guidance \(-2.0\)"),
     ],
 )
 def test_sampling_settings_out_of_range_are_refused(settings, message):

@@ -68,9 +68,9 @@ def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_t
 ):
     new_run, client = new_run
     monitoring = MonitoringConfig(
-        log_every=3, validate_every=4, validation_clips=4, sample_every=90, checkpoint_every=3
+        log_every=3, validate_every=12, validation_clips=4, sample_every=60, checkpoint_every=3
     )
-    config = small_config(steps=90, engine=EngineConfig(processes=2, micro_batch=2), monitoring=monitoring)
+    config = small_config(steps=60, engine=EngineConfig(processes=2, micro_batch=2), monitoring=monitoring)
     unbroken, resumed = new_run(), new_run()
     metrics = train(config, clip, features, codec, tmp_path / "unbroken", tmp_path / "one", run_id=unbroken)
     assert metrics["codebook_3"] > 0
@@ -100,17 +100,17 @@ def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_t
     assert steps(tmp_path / "two")[-1:] == kept[-2:-1]
 
     train(config, clip, *paths, run_id=resumed)
-    assert f"goes on from the checkpoint of step {int(kept[-2][5:])} of 90" in capfd.readouterr().out
+    assert f"goes on from the checkpoint of step {int(kept[-2][5:])} of 60" in capfd.readouterr().out
     weights, expected = (load_file(tmp_path / name / "model.safetensors") for name in ("resumed", "unbroken"))
     assert all((weights[name] == value).all() for name, value in expected.items())
 
     def curve(run_id: str, key: str) -> list[tuple[int, float]]:
         return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, key)]
 
-    assert [step for step, _ in curve(unbroken, "train/total")] == list(range(3, 91, 3))
+    assert [step for step, _ in curve(unbroken, "train/total")] == list(range(3, 61, 3))
     for key in ("train/total", "train/codebook_2", "train/grad_norm", "validation/beat_gap"):
         assert curve(resumed, key) == curve(unbroken, key)
     assert "speed/flop_utilisation" in client.get_run(resumed).data.metrics
     provenance = Generator.load(tmp_path / "resumed").training
-    assert (provenance["config"]["steps"], provenance["run_id"]) == (90, resumed)
+    assert (provenance["config"]["steps"], provenance["run_id"]) == (60, resumed)
     assert provenance["revision"]["version.torch"].startswith("2.")

@@ -17,11 +17,12 @@ from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.objective import batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
 
-STEPS = 20
+STEPS = 12
 OBJECTIVE = ObjectiveConfig(contrastive_weight=0.0, condition_dropout=0.0)
 ADAMW = OptimiserConfig(warmup_steps=2)
 DADAPT = OptimiserConfig(name="dadapt_adam", learning_rate=1.0, warmup_steps=2)
 MUON = OptimiserConfig(name="muon", warmup_steps=2)
+FROZEN = OptimiserConfig(warmup_steps=2, lr_multipliers={"video_encoder": 0, "heads": 0})
 PRODIGY = OptimiserConfig(name="prodigy", learning_rate=1.0, warmup_steps=2)
 
 
@@ -37,6 +38,7 @@ WHOLE = {
     "muon, zero 0": (MUON, engine(zero_stage=0)),
     "d-adaptation, zero 0": (DADAPT, engine(zero_stage=0)),
     "d-adaptation, zero 3": (DADAPT, engine(zero_stage=3)),
+    "frozen, zero 3": (FROZEN, engine(zero_stage=3)),
 }
 """Runs without a break."""
 
@@ -179,6 +181,14 @@ def test_sharded_weights_go_on_whole_with_accumulated_micro_batches(runs, refere
 
 def test_an_offloaded_optimiser_steps_as_a_plain_loop(runs, reference):
     assert_same(runs["zero 2, offloaded"], reference, tolerance=1e-4)
+
+
+def test_frozen_parts_stay_as_they_were(runs, config, codec):
+    torch.manual_seed(config.seed)
+    start = dict(VMAs(config.model.build(), load_codec(codec).code_vectors).named_parameters())
+    average = runs["frozen, zero 3"]["average"]
+    changed = {name for name, value in average.items() if not torch.allclose(value, start[name], rtol=1e-6, atol=1e-7)}
+    assert changed and all(name.startswith("music_decoder.") for name in changed)
 
 
 def test_accumulated_micro_batches_step_as_one_batch(runs, reference):

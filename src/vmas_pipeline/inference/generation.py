@@ -1,6 +1,6 @@
 """Sampling of audio codes, step by step (MusicGen's procedure; one code path for every way of sampling)."""
 
-# B batch, K codebooks, S steps in the delay pattern, R rows (clips, twice as many under guidance)
+# B batch, K codebooks, S steps in the delay pattern, R rows (clips, two or three times as many under guidance)
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -31,6 +31,7 @@ def generate(
     frames: int,
     sampling: SamplingConfig,
     seeds: Sequence[int],
+    without_curves: Context | None = None,
     prompt: Tensor | None = None,
     int8: "PackedDecoder | None" = None,
     progress: Progress | None = None,
@@ -44,6 +45,8 @@ def generate(
         sampling: how codes are sampled. Guidance other than 1 runs every step with and without the conditions, as one
             batch: logits are `without + guidance * (with - without)`.
         seeds: one per clip, making its codes independent of its batch.
+        without_curves: the same clips without their curves, for a `curve_guidance` of its own: logits are
+            `without + guidance * (without_curves - without) + curve_guidance * (with - without_curves)`.
         prompt: int64 [B, K, P], the first frames; they are returned unchanged.
         int8: 8-bit weights (`cpu.pack`) to use instead of the decoder's own, on a CPU.
         progress: called after each step.
@@ -53,33 +56,56 @@ def generate(
 
     Raises:
         ValueError: fewer than one frame, a prompt that leaves nothing to generate, a number of seeds other than the
-            number of clips, or a context that is empty or non-finite.
+            number of clips, a context that is empty or non-finite, or as for `guidance_chain`.
     """
     context = Context.of(context)
     given = 0 if prompt is None else prompt.shape[2]
     _check(context, frames, given, seeds)
-    guided = sampling.guidance != 1.0
+    contexts, scales = guidance_chain(context, without_curves, sampling)
     steps = _canvas(decoder, len(seeds), frames, prompt, context.features.device)  # [B, K, S], -1 if not yet generated
     total = steps.shape[2]
     uniform = _uniform(seeds, decoder.codebooks, total).to(steps.device)
     read = functional.pad(steps, (1, -1), value=decoder.special)  # what each step reads: the previous one's codes
-    rows = Context.stacked(context, context.absent()) if guided else context
-    stepper = step_decoder(decoder, decoder.prepare(rows, total), total, int8)
+    stepper = step_decoder(decoder, decoder.prepare(Context.stacked(*contexts), total), total, int8)
     for step in range(given, total):
         begins = step == given
         inputs = read[:, :, : step + 1] if begins else read[:, :, step]
-        inputs = torch.cat([inputs] * (2 if guided else 1))
-        logits = stepper.begin(inputs) if begins else stepper.step(inputs)
-        if guided:
-            conditioned, without = logits.chunk(2)
-            logits = without + sampling.guidance * (conditioned - without)  # [B, K, card]
-        drawn = sampling.draw(logits, uniform[:, :, step])
+        inputs = torch.cat([inputs] * len(contexts))
+        rows = stepper.begin(inputs) if begins else stepper.step(inputs)
+        drawn = sampling.draw(guided(rows.chunk(len(contexts)), scales), uniform[:, :, step])
         steps[:, :, step] = torch.where(steps[:, :, step] == -1, drawn, steps[:, :, step])
         if step + 1 < total:
             read[:, :, step + 1] = steps[:, :, step]
         if progress is not None:
             progress(step + 1 - given, total - given)
     return undelay(steps)
+
+
+def guidance_chain(
+    context: Context, without_curves: Context | None, sampling: SamplingConfig
+) -> tuple[list[Context], list[float]]:
+    """The contexts of each step's passes, from the least conditions to all of them, and the scale of each addition.
+
+    Raises:
+        ValueError: a curve_guidance of its own, and no context without the curves.
+    """
+    added = [(sampling.guidance, context)]
+    if sampling.separates_curves:
+        if without_curves is None or sampling.curve_guidance is None:
+            raise ValueError(f"curve_guidance ({sampling.curve_guidance}) needs the clips without their curves")
+        added = [(sampling.guidance, without_curves), (sampling.curve_guidance, context)]
+    first = context.absent()
+    if added[0][0] == 1.0:  # nothing is taken away from the first addition: it stands alone
+        first = added.pop(0)[1]
+    return [first, *(context for _, context in added)], [scale for scale, _ in added]
+
+
+def guided(passes: Sequence[Tensor], scales: Sequence[float]) -> Tensor:
+    """Logits [B, K, card] of the first pass, plus each further pass's difference from the one before it, scaled."""
+    logits = passes[0]
+    for before, after, scale in zip(passes, passes[1:], scales, strict=False):
+        logits = logits + scale * (after - before)
+    return logits
 
 
 def step_decoder(

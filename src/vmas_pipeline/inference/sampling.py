@@ -21,6 +21,9 @@ class SamplingConfig:
     """Above 1 flattens the distribution, below 1 sharpens it."""
     guidance: float = 3.0
     """Classifier-free guidance: 1 is off, above 1 follows the video more closely."""
+    curve_guidance: float | None = None
+    """Guidance by the curves apart from the video's, for models with curves: above 1 follows the events more closely.
+    None: `guidance` holds for both. Where the two differ, and `guidance` is not 1, each step takes a third pass."""
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -29,8 +32,14 @@ class SamplingConfig:
             raise ValueError(f"top_p ({self.top_p}) must be above 0 and at most 1: 1 leaves nothing out")
         if not self.temperature > 0:
             raise ValueError(f"temperature ({self.temperature}) must be positive; top_k 1 is greedy")
-        if not self.guidance >= 0:
-            raise ValueError(f"guidance ({self.guidance}) must not be negative: 1 is none")
+        for name in ("guidance", "curve_guidance"):
+            if (scale := getattr(self, name)) is not None and not scale >= 0:
+                raise ValueError(f"{name} ({scale}) must not be negative: 1 is none")
+
+    @property
+    def separates_curves(self) -> bool:
+        """Whether a pass without the curves is needed."""
+        return self.curve_guidance not in (None, self.guidance)
 
     def draw(self, logits: Tensor, uniform: Tensor) -> Tensor:
         """Draw one code for each row.

@@ -25,6 +25,11 @@ class Conditions:
         curves = curves or {}
         return cls(frames=frames, has_video=given, curves=curves, has_curves=dict.fromkeys(curves, given))
 
+    def without_curves(self) -> "Conditions":
+        """The same videos, their curves hidden."""
+        hidden = {name: torch.zeros_like(given) for name, given in self.has_curves.items()}
+        return replace(self, has_curves=hidden)
+
     def map(self, change: Callable[[Tensor], Tensor]) -> "Conditions":
         """A copy with `change` applied to each tensor and mask, for example to move it to a device."""
         return Conditions(
