@@ -155,7 +155,7 @@ def test_what_cannot_go_along_is_told_in_one_line(
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     tiny_generator().save(tmp_path / "model")
     film(tmp_path / "long.mp4", 90.0)

@@ -9,6 +9,7 @@ import math
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -125,10 +126,8 @@ def _generate(options: argparse.Namespace) -> None:
 
     print(f"loading {options.model}", flush=True)
     generator = load_model(options.model, options.int8)
-    sampling = {
-        name: getattr(options, name) for name in ("top_k", "top_p", "temperature", "guidance", "curve_guidance")
-    }
-    generator = generator.with_sampling(**{name: value for name, value in sampling.items() if value is not None})
+    sampling = {name: value for name in asdict(generator.sampling) if (value := getattr(options, name)) is not None}
+    generator = generator.with_sampling(**sampling)
     with tqdm(desc="music", unit="token", disable=None, leave=False) as bar:
 
         def show(made: int, total: int) -> None:

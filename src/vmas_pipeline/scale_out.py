@@ -71,7 +71,7 @@ def _map_on_ray(
     _connect()
     remote: Any = ray.remote(num_cpus=1)(_call)
     function, left = ray.put(task), iter(shards)
-    most = workers or _AHEAD * int(ray.cluster_resources()["CPU"])
+    most = workers or _AHEAD * int(ray.cluster_resources().get("CPU", 1))
     waiting = deque(remote.remote(function, shard) for shard in islice(left, most))
     for _ in tqdm(shards, desc=description, unit="shard"):
         try:

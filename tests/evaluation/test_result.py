@@ -48,6 +48,12 @@ def test_a_value_stands_between_chance_and_ceiling(chance, ceiling, higher, posi
     assert result.position == (position if position is None else pytest.approx(position))
 
 
+def test_a_judge_that_knows_the_clips_hears_their_genres(measured):
+    taught = {"training": measured.true, "training_codec": measured.codec, "training_genres": measured.genres}
+    found = {result.name: result for result in compute_metrics(dataclasses.replace(measured, **taught))}
+    assert found["genre_agreement"].ceiling == 1
+
+
 def test_music_as_good_as_the_truth_reaches_the_ceiling(measured):
     vectors = (measured.vectors[1], measured.vectors[1])
     perfect = dataclasses.replace(measured, generated=measured.true, codec=measured.true, vectors=vectors)

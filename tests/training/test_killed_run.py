@@ -79,7 +79,7 @@ def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_t
     training = Training(config, clip, new_run(), *paths)
     try:
         assert wait_for(lambda: len(steps(tmp_path / "two")) > 1, 240), "no checkpoint came"
-        time.sleep(random.uniform(0, 0.5))
+        time.sleep(random.Random(0).uniform(0, 0.5))
     finally:
         training.kill()
     assert not (tmp_path / "resumed").exists()
