@@ -11,9 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +39,7 @@ from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, 
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.rank_barrier import RankBarrier
 from vmas_pipeline.training.run_log import RunLog
+from vmas_pipeline.training.stand_ins import defer_compiler, import_deepspeed
 from vmas_pipeline.training.state import full_weights
 from vmas_pipeline.training.throughput import StepTimer
 from vmas_pipeline.training.validation import Validation
@@ -133,18 +132,6 @@ def join_ranks(device: torch.device, patience_s: float) -> None:
     deepspeed.init_distributed("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=patience_s))
 
 
-def import_deepspeed() -> ModuleType:
-    """Import DeepSpeed, but not MLflow, which its autotuner would import: five CPU seconds in every rank."""
-    unwanted = "mlflow" not in sys.modules
-    if unwanted:
-        sys.modules["mlflow"] = None  # type: ignore[assignment]  # an import of it now raises ImportError
-    try:
-        return import_module("deepspeed")
-    finally:
-        if unwanted:
-            del sys.modules["mlflow"]
-
-
 def _train(run: Run, barrier: RankBarrier) -> None:
     """Run all remaining steps."""
     job, batches = run.job, _batches(run)
@@ -206,6 +193,8 @@ def _monitor(job: Job, sizes: VMAsConfig, codec: AudioCodec, rank: int, device: 
 
 def build_engine(model: VMAs, config: TrainConfig, done: int) -> "DeepSpeedEngine":
     """DeepSpeed's engine, with its schedule advanced by `done` steps."""
+    if not config.engine.compile:
+        defer_compiler()
     sharded = config.engine.ranks > 1 and config.engine.zero_stage > 0
     optimiser = build_optimiser(model, config.optimiser, sharded)
     for group in optimiser.param_groups:
