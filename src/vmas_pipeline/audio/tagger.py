@@ -54,11 +54,13 @@ class MusicTagger(nn.Module):
     where loud music overflows to infinity; here it stays float32.
 
     Attributes:
+        name: of the trained weights.
         tags: The names of the C = 50 tags, in the order of the probabilities.
     """
 
-    def __init__(self, tags: list[str], weights: Weights) -> None:
+    def __init__(self, name: str, tags: list[str], weights: Weights) -> None:
         super().__init__()
+        self.name = name
         self.tags = tags
         self.front_end = LogMel()
         self.network = Musicnn(weights)
@@ -75,7 +77,7 @@ class MusicTagger(nn.Module):
         if name not in ("MTT_musicnn", "MSD_musicnn"):
             raise ValueError(f"tagger {name!r} is unknown: take 'MTT_musicnn' or 'MSD_musicnn'")
         package = _package_folder()
-        return cls(_tag_names(package, name.removesuffix("_musicnn")), read_checkpoint(package / name))
+        return cls(name, _tag_names(package, name.removesuffix("_musicnn")), read_checkpoint(package / name))
 
     def forward(self, waveforms: Tensor) -> Tagged:
         """Tag waveforms float32 [B, N] at 16 kHz; probabilities [B, P, C], embeddings [B, P, 200]."""

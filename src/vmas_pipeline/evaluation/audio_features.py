@@ -4,14 +4,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
+from joblib import Memory
 
 from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.audio.pitch import Tuning, tuning
 from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
+from vmas_pipeline.versioning import code_version
+
+_CODE = code_version("vmas_pipeline.audio.tagger", "vmas_pipeline.audio.onsets", "vmas_pipeline.audio.pitch")
+"""A part of the cache's keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +42,25 @@ class AudioFeatures:
 
 
 class AudioFeatureExtractor:
-    """Extracts features from waveforms of one sample rate."""
+    """Extracts features from waveforms of one sample rate; music heard before is not analysed again.
 
-    def __init__(self, tagger: MusicTagger, sample_rate: int) -> None:
-        self.tagger = tagger
-        self.sample_rate = sample_rate
+    Args:
+        tagger: the audio model.
+        sample_rate: of the waveforms, in Hz.
+        cache: keeps the features by the waveforms' content, the tagger and the code; None keeps none.
+    """
+
+    def __init__(self, tagger: MusicTagger, sample_rate: int, cache: Path | None = None) -> None:
+        memory = Memory(cache, verbose=0)
+        self._tags = partial(
+            memory.cache(_tags, ignore=["tagger"]),
+            code=_CODE,
+            sample_rate=sample_rate,
+            model=tagger.name,
+            tagger=tagger,
+        )
+        self._onsets = partial(memory.cache(_onsets), code=_CODE, sample_rate=sample_rate)
+        self._tuning = partial(memory.cache(_tuning), code=_CODE, sample_rate=sample_rate)
 
     def extract(self, waveforms: np.ndarray, onsets: list[np.ndarray] | None = None) -> AudioFeatures:
         """Features of waveforms float32 [B, samples].
@@ -50,19 +71,30 @@ class AudioFeatureExtractor:
         """
         return replace(
             self.tags(waveforms),
-            onsets_s=[onset_times(waveform, self.sample_rate) for waveform in waveforms] if onsets is None else onsets,
-            tunings=[tuning(waveform, self.sample_rate) for waveform in waveforms],
+            onsets_s=[self._onsets(waveform) for waveform in waveforms] if onsets is None else onsets,
+            tunings=[self._tuning(waveform) for waveform in waveforms],
         )
 
     def tags(self, waveforms: np.ndarray) -> AudioFeatures:
         """Tags and embeddings alone; a clip's are the mean over its patches of 3 s."""
-        tagged = self.tagger.tag(self._at_taggers_rate(waveforms)).mean()
-        return AudioFeatures(
-            probabilities=tagged.probabilities.cpu().numpy(), embeddings=tagged.embeddings.cpu().numpy()
-        )
+        probabilities, embeddings = zip(*map(self._tags, waveforms), strict=True)
+        return AudioFeatures(probabilities=np.stack(probabilities), embeddings=np.stack(embeddings))
 
-    def _at_taggers_rate(self, waveforms: np.ndarray) -> torch.Tensor:
-        from torchaudio.functional import resample
 
-        samples = torch.from_numpy(np.ascontiguousarray(waveforms)).to(self.tagger.front_end.window.device)
-        return resample(samples, self.sample_rate, SAMPLE_RATE)
+def _tags(
+    waveform: np.ndarray, code: str, sample_rate: int, model: str, tagger: MusicTagger
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities float32 [C] and embedding float32 [D] of a waveform [samples]; `code` and `model` name them."""
+    from torchaudio.functional import resample
+
+    samples = torch.from_numpy(np.ascontiguousarray(waveform)).to(tagger.front_end.window.device)
+    tagged = tagger.tag(resample(samples, sample_rate, SAMPLE_RATE)).mean()
+    return tagged.probabilities.cpu().numpy(), tagged.embeddings.cpu().numpy()
+
+
+def _onsets(waveform: np.ndarray, code: str, sample_rate: int) -> np.ndarray:
+    return onset_times(waveform, sample_rate)
+
+
+def _tuning(waveform: np.ndarray, code: str, sample_rate: int) -> Tuning:
+    return tuning(waveform, sample_rate)

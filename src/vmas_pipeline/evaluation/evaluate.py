@@ -24,6 +24,7 @@ def evaluate(
     features: Path,
     manifest: "DataFrame",
     out: Path,
+    cache: Path | None = None,
     report: Path | None = None,
     logger: RunLogger | None = None,
 ) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def evaluate(
         features: folder of the features.
         manifest: the clips with their splits, genres and sources.
         out: gets metrics.json and clips.parquet.
+        cache: keeps the features of music by its content, so that none is analysed twice; None keeps none.
         report: gets report.html and media/; None writes no report.
         logger: the MLflow run that gets the metrics, and the report as an artifact.
 
@@ -46,7 +48,7 @@ def evaluate(
     Raises:
         ValueError: as for `measure.measure`.
     """
-    measured = measure(config, clip, generated, reconstructed, features, manifest)
+    measured = measure(config, clip, generated, reconstructed, features, manifest, cache)
     results = compute_metrics(measured)
     record = Record.read(generated)
     metrics = {

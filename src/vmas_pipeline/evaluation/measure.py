@@ -68,6 +68,7 @@ def measure(
     reconstructed: Path,
     features: Path,
     manifest: "DataFrame",
+    cache: Path | None = None,
 ) -> Measured:
     """Features of a system's music, of the true music and of its codec reconstruction.
 
@@ -78,6 +79,7 @@ def measure(
         reconstructed: the codec's folder, with the same clips and clips of the training split.
         features: folder of the features, for the flow curves and the onsets.
         manifest: the clips with their splits, genres and sources.
+        cache: keeps the features of music by its content, so that none is analysed twice; None keeps none.
 
     Raises:
         ValueError: a folder without a record, or clips that the manifest, the curves or the codec's folder lack.
@@ -93,7 +95,7 @@ def measure(
     taught = _rows(known, [n for n in coded.compute_s if n in known.index and known.at[n, "split"] == "train"])
     tagger = MusicTagger.load(config.tagger).to("cuda" if torch.cuda.is_available() else "cpu")
     with tqdm(total=3 * len(rows) + 2 * len(taught), unit="clip", desc="evaluation") as bar:
-        hear = _Ear(tagger, config.batch, bar)
+        hear = _Ear(tagger, config.batch, bar, cache)
         onsets = [np.asarray(curves.at[name, "onsets_s"], np.float32) for name in names]
         return Measured(
             rows=rows,
@@ -113,21 +115,21 @@ def measure(
 class _Ear:
     """Features of the clips' music, batch by batch."""
 
-    def __init__(self, tagger: MusicTagger, batch: int, bar: tqdm) -> None:
-        self.tagger, self.batch, self.bar = tagger, batch, bar
+    def __init__(self, tagger: MusicTagger, batch: int, bar: tqdm, cache: Path | None) -> None:
+        self.tagger, self.batch, self.bar, self.cache = tagger, batch, bar, cache
 
     def __call__(
         self, rows: list[Row], read: Reader, sample_rate: int, onsets: list[np.ndarray] | None = None
     ) -> AudioFeatures:
         """All features; known onsets are not detected again."""
-        extractor, parts = AudioFeatureExtractor(self.tagger, sample_rate), []
+        extractor, parts = AudioFeatureExtractor(self.tagger, sample_rate, self.cache), []
         for part, waveforms in self._batches(rows, read):
             parts.append(extractor.extract(waveforms, None if onsets is None else onsets[part]))
         return AudioFeatures.joined(parts)
 
     def tags(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
         """Tags and embeddings alone."""
-        extractor = AudioFeatureExtractor(self.tagger, sample_rate)
+        extractor = AudioFeatureExtractor(self.tagger, sample_rate, self.cache)
         return AudioFeatures.joined([extractor.tags(waveforms) for _, waveforms in self._batches(rows, read)])
 
     def _batches(self, rows: list[Row], read: Reader) -> Iterator[tuple[slice, np.ndarray]]:

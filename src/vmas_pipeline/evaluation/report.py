@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -63,9 +63,8 @@ def write_report(
     (folder / "media").mkdir(parents=True)
     rows = {row["clip_id"]: row for row in measured.rows}
     record = Record.read(generated)
-    write = partial(_write_media, folder / "media", generated, record.sample_rate, clip)
-    with ThreadPoolExecutor(2) as pool:  # FFmpeg runs outside the GIL
-        list(pool.map(write, [rows[name] for name in shown]))
+    musics = {"generated": generated, "true": None}
+    write_media(folder / "media", clip, [rows[name] for name in shown], musics)
     results = [result for result in results_of(metrics) if result.value is not None]
     return write_page(
         folder / "report.html",
@@ -116,8 +115,22 @@ def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[s
     return sorted(entries, key=lambda entry: (str(entry["numbers"]["genre"]), entry["id"]))
 
 
-def _write_media(media: Path, generated: Path, sample_rate: int, clip: ClipSpec, row: Mapping[str, Any]) -> None:
-    """Write the clip's video with each music, a still frame, and both spectrograms."""
+def write_media(
+    media: Path, clip: ClipSpec, rows: Sequence[Mapping[str, Any]], musics: Mapping[str, Path | None]
+) -> None:
+    """Write clips with each music, `<clip_id>-<name>.mp4`, its spectrogram, `.png`, and a still, `<clip_id>.jpg`.
+
+    Args:
+        media: the folder.
+        clip: the clip format.
+        rows: of the manifest.
+        musics: name to the folder under 05_generated; None is the true music.
+    """
+    with ThreadPoolExecutor(2) as pool:  # FFmpeg runs outside the GIL
+        list(pool.map(partial(_write_clip, media, clip, musics), rows))
+
+
+def _write_clip(media: Path, clip: ClipSpec, musics: Mapping[str, Path | None], row: Mapping[str, Any]) -> None:
     import cv2
 
     name, video = row["clip_id"], local(row["source_path"])
@@ -131,14 +144,17 @@ def _write_media(media: Path, generated: Path, sample_rate: int, clip: ClipSpec,
         frames=round(clip.duration_s * rate),
     )
     cv2.imwrite(str(media / f"{name}.jpg"), frames[len(frames) // 2][..., ::-1])
-    music: dict[str, tuple[np.ndarray, int]] = {
-        "generated": (read_clip(generated, name), sample_rate),
-        "true": (true_music(row, clip), clip.sample_rate),
-    }
-    write_video(media / f"{name}-generated.mp4", frames, rate, music["generated"][0][None], sample_rate)
-    replace_audio(media / f"{name}-generated.mp4", music["true"][0][None], clip.sample_rate, media / f"{name}-true.mp4")
-    for which, (waveform, samples_a_second) in music.items():
-        save_spectrogram(media / f"{name}-{which}.png", waveform, samples_a_second)
+    first = None
+    for which, folder in musics.items():
+        waveform = true_music(row, clip) if folder is None else read_clip(folder, name)
+        sample_rate = clip.sample_rate if folder is None else Record.read(folder).sample_rate
+        target = media / f"{name}-{which}.mp4"
+        if first is None:
+            first = target
+            write_video(target, frames, rate, waveform[None], sample_rate)
+        else:
+            replace_audio(first, waveform[None], sample_rate, target)
+        save_spectrogram(media / f"{name}-{which}.png", waveform, sample_rate)
 
 
 def _summary(record: Record, clip: ClipSpec) -> dict[str, str]:

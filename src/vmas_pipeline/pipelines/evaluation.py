@@ -19,6 +19,7 @@ def evaluate_system(
     features: Path,
     manifest: pd.DataFrame,
     evaluation_folder: Path,
+    audio_cache_folder: Path,
     report_folder: Path,
 ) -> tuple[dict[str, Any], Path]:
     from vmas_pipeline.evaluation.evaluate import evaluate
@@ -31,6 +32,7 @@ def evaluate_system(
         features,
         manifest,
         evaluation_folder,
+        audio_cache_folder,
         report=report_folder,
         logger=active_logger(),
     )
@@ -50,6 +52,7 @@ def pipeline() -> Pipeline:
                     "features",
                     "manifest",
                     "evaluation_folder",
+                    "audio_cache_folder",
                     "report_folder",
                 ],
                 ["metrics", "report"],

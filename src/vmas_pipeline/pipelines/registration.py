@@ -23,6 +23,7 @@ def measure_champion(
     manifest: pd.DataFrame,
     champion_generated_folder: Path,
     champion_evaluation_folder: Path,
+    audio_cache_folder: Path,
 ) -> dict[str, Any]:
     from vmas_pipeline.serving import champion
 
@@ -36,6 +37,7 @@ def measure_champion(
         manifest,
         champion_generated_folder,
         champion_evaluation_folder,
+        audio_cache_folder,
     )
 
 
@@ -66,6 +68,7 @@ def pipeline() -> Pipeline:
                     "manifest",
                     "champion_generated_folder",
                     "champion_evaluation_folder",
+                    "audio_cache_folder",
                 ],
                 "champion_metrics",
                 name="measure_champion",

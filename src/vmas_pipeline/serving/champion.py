@@ -37,6 +37,7 @@ def measure_champion(
     manifest: "DataFrame",
     generated: Path,
     out: Path,
+    cache: Path | None = None,
 ) -> dict[str, Any]:
     """The champion's metrics, as in metrics.json, on the clips that a new model is measured on.
 
@@ -47,6 +48,7 @@ def measure_champion(
         clip, features, reconstructed, manifest: as for `evaluate`.
         generated: gets the champion's music; existing music of the same version is not regenerated.
         out: gets its metrics.json and clips.parquet.
+        cache: as for `evaluate`.
 
     Returns:
         The metrics; empty if there is no champion; only `reason` if it cannot process these clips.
@@ -61,4 +63,4 @@ def measure_champion(
         generate_clips(generation, clip, system, features, generated)
     except ValueError as error:
         return {"reason": f"version {champion.version} makes no music for these clips ({error})"}
-    return evaluate(evaluation, clip, generated, reconstructed, features, manifest, out)
+    return evaluate(evaluation, clip, generated, reconstructed, features, manifest, out, cache)

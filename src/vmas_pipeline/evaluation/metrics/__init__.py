@@ -3,7 +3,18 @@
 from collections.abc import Callable
 
 from vmas_pipeline.evaluation.measure import Measured
-from vmas_pipeline.evaluation.metrics import alignment, codec_onsets, density, frechet, genre, kl, retrieval, tuning
+from vmas_pipeline.evaluation.metrics import (
+    alignment,
+    codec_onsets,
+    coverage,
+    density,
+    frechet,
+    genre,
+    kad,
+    kl,
+    retrieval,
+    tuning,
+)
 from vmas_pipeline.evaluation.result import MetricResult
 
 METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
@@ -12,6 +23,8 @@ METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
     genre.compute,
     retrieval.compute,
     frechet.compute,
+    kad.compute,
+    coverage.compute,
     kl.compute,
     tuning.compute,
     codec_onsets.compute,
