@@ -10,12 +10,21 @@ from typing import Any
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
 from vmas_pipeline.systems.recorded import RecordedSystem
+from vmas_pipeline.systems.silence import SilenceSystem
+from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
+from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
     "vmas": VMAsSystem.load,
     "codec": CodecSystem.load,
     "recorded": RecordedSystem.load,
+    "silence": SilenceSystem.load,
+    "metronome": MetronomeSystem.load,
+    "flow_peaks": FlowPeaksSystem.load,
+    "random_track": RandomTrackSystem.load,
+    "shuffled_truth": ShuffledTruthSystem.load,
+    "nearest_track": NearestTrackSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
@@ -25,7 +34,7 @@ def load_system(kind: str, source: Path, **options: Any) -> System:
 
     Args:
         kind: a key of `SYSTEMS`.
-        source: a model folder, a codec's folder or a folder of recordings, depending on the kind.
+        source: the folder that the kind is made from: a model, a codec, recordings, or the features of the flow.
         options: of the kind.
 
     Raises:

@@ -16,7 +16,7 @@ from vmas_pipeline.features.shards import Folder, Sample, read_clips, read_index
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.systems.generated import EMBEDDINGS, RECORD, Record, clip_file, write_clip, write_embeddings
-from vmas_pipeline.systems.interface import Embeds, System
+from vmas_pipeline.systems.interface import Embeds, Partial, System
 from vmas_pipeline.versioning import code_version
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, features: Folder, out: Path) -> Path:
     """Generate the system's music for the evaluated clips.
 
-    A folder with partial results of the same revision, seed and code is completed; any other is regenerated.
+    A folder with partial results of the same revision, seed and code is completed; any other is regenerated. Clips that
+    the system does not hold are left out.
 
     Args:
         config: which clips.
@@ -44,6 +45,8 @@ def generate_clips(config: GenerationConfig, clip: ClipSpec, system: System, fea
     if system.clip not in (None, clip):
         raise ValueError(f"system {system.name} was made for {system.clip}, but clip is {clip}: train it again")
     clips = draw_clips(read_index(features / config.split), config.clips, config.split)
+    if isinstance(system, Partial):
+        clips = clips[[system.holds(name) for name in clips["clip_id"]]]
     _fill(system, config, features / config.split, clips, out)
     if isinstance(system, Embeds):
         _embed(system, config, features / config.split, clips, out)

@@ -36,6 +36,14 @@ class System(Protocol):
 
 
 @runtime_checkable
+class Partial(Protocol):
+    """A system that has music for some clips only; the others are left out."""
+
+    def holds(self, clip_id: str) -> bool:
+        """Whether it has music for a clip."""
+
+
+@runtime_checkable
 class Embeds(Protocol):
     """A system that also embeds videos and music in a shared space, for retrieval."""
 

@@ -2,18 +2,21 @@
 
 # B clips, N samples of a clip
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mode
 from typing import Any, Self
 
 import numpy as np
 
 from vmas_pipeline.features.shards import Sample
 from vmas_pipeline.generator import Music
-from vmas_pipeline.media import ClipSpec, read_audio
+from vmas_pipeline.media import ClipSpec, MediaError, read_audio
 from vmas_pipeline.versioning import content_hash
 
 ENDINGS = (".flac", ".wav")
+TOLERANCE_S = 0.05
+"""By how much a recording's length may differ from the clip's without mention."""
 
 
 class RecordedSystem:
@@ -28,21 +31,24 @@ class RecordedSystem:
 
     @classmethod
     def load(cls, source: Path) -> Self:
-        """Load from the folder; the first file sets the sample rate, others are resampled to it.
+        """Load from the folder; the files' most common sample rate is kept, others are resampled to it.
 
         Raises:
-            ValueError: it contains no WAV or FLAC file.
+            ValueError: it contains no WAV or FLAC file that can be read.
         """
-        import soundfile
-
-        files = sorted(path for path in source.glob("*") if path.suffix in ENDINGS)
-        if not files:
-            raise ValueError(f"{source} holds no .wav or .flac file: give a folder of <clip_id>.wav or .flac")
-        return cls(source, soundfile.info(files[0]).samplerate)
+        found = [info for file in _files(source).values() if (info := _info(file))]
+        if not found:
+            raise ValueError(f"{source} holds no .wav or .flac file to read: give a folder of <clip_id>.wav or .flac")
+        return cls(source, mode(info.samplerate for info in found))
 
     def about(self) -> dict[str, Any]:
         """Nothing is known except that it was recorded."""
         return {"recorded": self.folder.name}
+
+    def holds(self, clip_id: str) -> bool:
+        """Whether there is a readable recording for the clip."""
+        file = _files(self.folder).get(clip_id)
+        return file is not None and _info(file) is not None
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """The recording named after the video."""
@@ -58,7 +64,59 @@ class RecordedSystem:
         return read_audio(self._file(sample.clip_id), sample_rate=self.sample_rate, duration_s=duration_s)[0]
 
     def _file(self, name: str) -> Path:
-        for ending in ENDINGS:
-            if (file := self.folder / f"{name}{ending}").is_file():
-                return file
-        raise ValueError(f"{self.folder} has no {name}.flac or .wav: record it, or leave the clip out")
+        file = _files(self.folder).get(name)
+        if file is None:
+            raise ValueError(f"{self.folder} has no {name}.flac or .wav: record it, or leave the clip out")
+        return file
+
+
+def mismatches(folder: Path, clips: Mapping[str, float]) -> dict[str, list[str]]:
+    """How a folder of recordings differs from what the clips ask for, in words, by kind; empty if it does not.
+
+    Args:
+        folder: of `<clip_id>.wav` or `.flac`.
+        clips: id to length in seconds.
+    """
+    files = _files(folder)
+    found: dict[str, list[str]] = {
+        "missing, left out": [name for name in clips if name not in files],
+        "extra, not used": sorted(file.name for name, file in files.items() if name not in clips),
+        "unreadable, left out": [],
+        "of another length": [],
+        "of another sample rate, resampled": [],
+        "not mono, mixed": [],
+        "silent": [],
+    }
+    known = {name: (files[name], info) for name in clips if name in files and (info := _info(files[name]))}
+    usual = mode(info.samplerate for _, info in known.values()) if known else 0
+    for name in clips:
+        if name in files and name not in known:
+            found["unreadable, left out"].append(files[name].name)
+    for name, (file, info) in known.items():
+        if abs(info.duration - clips[name]) > TOLERANCE_S:
+            done = "padded with silence" if info.duration < clips[name] else "cut"
+            found["of another length"].append(f"{file.name}: {info.duration:.2f} s of {clips[name]:g}, {done}")
+        if info.samplerate != usual:
+            found["of another sample rate, resampled"].append(f"{file.name}: {info.samplerate} Hz, not {usual}")
+        if info.channels != 1:
+            found["not mono, mixed"].append(f"{file.name}: {info.channels} channels")
+        if not read_audio(file, sample_rate=info.samplerate).any():
+            found["silent"].append(file.name)
+    return {kind: names for kind, names in found.items() if names}
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Clip id to file."""
+    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix.lower() in ENDINGS}
+
+
+def _info(file: Path) -> Any:
+    """soundfile's description of a file; None if it cannot be read."""
+    import soundfile
+
+    try:
+        info = soundfile.info(file)
+        read_audio(file, sample_rate=info.samplerate, duration_s=0.1)
+    except (soundfile.LibsndfileError, MediaError):
+        return None
+    return info
