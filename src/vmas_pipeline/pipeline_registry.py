@@ -1,12 +1,12 @@
-"""The flow, in order. `kedro run` runs all of it except the ablation; `kedro run --pipelines=NAME` runs one stage."""
+"""The flow, in order. `kedro run` runs it without the experiments, `kedro run --pipelines=NAME` one stage."""
 
 from kedro.pipeline import Pipeline
 
 from vmas_pipeline.pipelines import (
-    ablation,
     codec,
     curation,
     evaluation,
+    experiments,
     features,
     films,
     generation,
@@ -29,7 +29,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "registration": registration.pipeline(),
     }
     aside = {
-        "ablation": ablation.pipeline(),
+        **{name: experiments.pipeline(name) for name in experiments.EXPERIMENTS},
         "films": films.pipeline(),
         "train_plan": train.plan_pipeline(),
     }

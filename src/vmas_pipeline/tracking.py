@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -122,7 +122,7 @@ def active_logger() -> "RunLogger":
 
 @contextmanager
 def child_run(name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> "Iterator[RunLogger]":
-    """A child of the open run, for an ablation variant. It ends with the block: FINISHED, FAILED or KILLED."""
+    """A child of the open run, for a variant of an experiment. It ends with the block: FINISHED, FAILED or KILLED."""
     assert _process.run_id is not None, "child_run needs an open run: call start_run first"
     run_id = _create_run(name, params, {**tags, "mlflow.parentRunId": _process.run_id})
     status = "KILLED"
@@ -134,6 +134,15 @@ def child_run(name: str, params: Mapping[str, Any], tags: Mapping[str, Any]) -> 
         raise
     finally:
         _client().set_terminated(run_id, status)
+
+
+def adopt(run_id: str) -> None:
+    """Move a child of an earlier run below the open one; a run that is no longer stored is left out."""
+    from mlflow.exceptions import MlflowException
+
+    assert _process.run_id is not None, "adopt needs an open run: call start_run first"
+    with suppress(MlflowException):
+        _client().set_tag(run_id, "mlflow.parentRunId", _process.run_id)
 
 
 @dataclass(frozen=True)

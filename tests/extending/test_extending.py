@@ -53,11 +53,11 @@ def test_a_metric_stands_in_the_metrics_the_clips_and_the_report(example, world,
 def test_a_system_is_generated_and_measured(example, world, tmp_path):
     import vmas_pipeline.systems as home
 
-    example("A system", "metronome", home)
-    out = generate_clips(GENERATION, CLIP, load_system("metronome", tmp_path), world.features, tmp_path / "metronome")
+    example("A system", "pulse", home)
+    out = generate_clips(GENERATION, CLIP, load_system("pulse", tmp_path), world.features, tmp_path / "pulse")
     assert Record.read(out).about == {"period_s": 0.5}
     found = evaluated(world, out, tmp_path / "evaluation")
-    assert (found["system"], len(Record.read(out).compute_s)) == ("metronome", 6)
+    assert (found["system"], len(Record.read(out).compute_s)) == ("pulse", 6)
     results = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["results"]
     assert results["mv_align"]["value"] <= results["mv_align"]["levels"]["metronome"] + 0.05
     assert "r_at_10" not in results

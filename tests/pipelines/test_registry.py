@@ -8,6 +8,7 @@ from kedro.validation.exceptions import ParameterValidationError
 from kedro.validation.parameter_validator import ParameterValidator
 
 from vmas_pipeline.pipeline_registry import register_pipelines
+from vmas_pipeline.pipelines.experiments import EXPERIMENTS
 from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -25,14 +26,14 @@ def pipelines():
 
 
 def test_the_default_is_the_flow_without_what_stands_aside(pipelines):
-    assert [*pipelines] == [*FLOW, "ablation", "films", "train_plan", "__default__"]
+    assert [*pipelines] == [*FLOW, *EXPERIMENTS, "films", "train_plan", "__default__"]
     in_flow = {node.name for name in FLOW for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == in_flow
 
 
 def test_each_stage_reads_only_what_an_earlier_stage_or_the_configuration_provides(pipelines):
     given = {name for name in configuration("base")["catalog"] if name.endswith("_folder")}
-    for name in [*FLOW, "ablation"]:
+    for name in [*FLOW, *EXPERIMENTS]:
         needed = {each for each in pipelines[name].inputs() if not each.startswith("params:")}
         assert needed <= given, f"{name} reads {needed - given} before it is there"
         given |= pipelines[name].outputs() | pipelines[name].all_outputs()

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from vmas_pipeline.ablation.plot import PANELS, plot_ablation
+from vmas_pipeline.experiments.plot import PANELS, plot_experiment
 
 
 def test_every_seed_is_a_dot_and_every_variant_a_bar():
@@ -10,7 +10,7 @@ def test_every_seed_is_a_dot_and_every_variant_a_bar():
         for index, name in enumerate(("one", "two"))
         for seed in (0, 1, 2)
     ]
-    figure = plot_ablation(pd.DataFrame(rows))
+    figure = plot_experiment(pd.DataFrame(rows))
     for axes in figure.axes:
         assert len(axes.patches) == 2
         assert len(axes.lines[0].get_xdata()) == 6

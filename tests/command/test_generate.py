@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from vmas_pipeline.command import main
+from vmas_pipeline.command.main import main
 from vmas_pipeline.media import probe, read_audio
 
-from .media.conftest import ffmpeg, ramp_film
-from .tiny_model import film, tiny_generator
+from ..media.conftest import ffmpeg, ramp_film
+from ..tiny_model import film, tiny_generator
 
 
 def vmas(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:

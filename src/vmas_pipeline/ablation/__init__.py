@@ -1,1 +1,0 @@
-"""The ablation: variants of the training, evaluated identically and compared clip by clip (paper Table 5)."""
