@@ -347,6 +347,18 @@ def model_config(folder: Path) -> VMAsConfig:
         raise ModelFolderError(f"{folder} does not fit this version: {error}") from error
 
 
+def clip_of_model(folder: Path) -> ClipSpec:
+    """The clips that the model in a folder was built for.
+
+    Raises:
+        ModelFolderError: there is no model of this version.
+    """
+    try:
+        return TypeAdapter(ClipSpec).validate_python(_read_config(folder)["clip"])
+    except ValidationError as error:
+        raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ModelFolderError(f"{folder} is not a folder: give a model folder, as training writes it")

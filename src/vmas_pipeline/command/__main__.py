@@ -1,0 +1,5 @@
+"""`python -m vmas_pipeline.command`."""
+
+from vmas_pipeline.command.main import main
+
+main()
