@@ -68,7 +68,7 @@ def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_t
 ):
     new_run, client = new_run
     monitoring = MonitoringConfig(
-        log_every=3, validate_every=12, validation_clips=4, sample_every=60, checkpoint_every=3
+        log_every=3, validate_every=12, validation_clips=4, sample_clips=0, checkpoint_every=3
     )
     config = small_config(steps=60, engine=EngineConfig(processes=2, micro_batch=2), monitoring=monitoring)
     unbroken, resumed = new_run(), new_run()

@@ -5,7 +5,8 @@ Source: VMAs (Lin et al.), Tables 3, 5 and 7, on the DISCO-MV test set; `v2meow`
 
 from typing import Any
 
-TITLES = {"fad": "FAD", "kl": "KL", "mv_align": "MV Align", "r_at_10": "R@10"}
+TITLES = {"mv_align": ("MV Align", 3), "fad": ("FAD", 2), "kl": ("KL", 2), "r_at_10": ("R@10", 3)}
+"""Metric -> title and digits."""
 
 PAPER: dict[str, dict[str, dict[str, Any]]] = {
     "comparison": {

@@ -31,7 +31,7 @@ COLUMNS = {
     "in_tune": ("In tune", "↑", 3),
     "onset_density": ("Onsets a peak", "", 2),
     "r_at_10": ("R@10", "↑", 3),
-    "compute_s": ("CPU s a clip", "↓", 2),
+    "compute_s": ("CPU s", "↓", 2),  # a clip
 }
 """Columns of the page's table: title, direction and digits."""
 
@@ -61,6 +61,7 @@ def write_experiment_report(
     Returns:
         The path of the page.
     """
+    table = table.fillna({"verdict": "", "note": ""})  # a CSV has no empty text
     label = table.columns[0]
     first_seed = table[table["seed"] == table["seed"].iloc[0]]
     folders = {row[label]: work / f"{row[label]}-{row['seed']}" for row in first_seed.to_dict("records")}
@@ -93,8 +94,8 @@ def _rows(table: "DataFrame", label: str) -> list[dict[str, Any]]:
     for variant, own in table.groupby(label, sort=False):
         means = {column: own[column].astype(float).mean() for column in (*COLUMNS, "training_cpu_s") if column in own}
         known = {column: None if np.isnan(value) else value for column, value in means.items()}
-        words = {"name": variant, "seeds": len(own), **{key: own[key].iloc[0] for key in ("verdict", "note", "kind")}}
-        bounds = {f"{side}": own[f"mv_align_{side}"].mean() for side in ("low", "high")}
+        words = {"name": variant, "seeds": len(own), **{key: own[key].iloc[0] for key in ("verdict", "note")}}
+        bounds = {side: own[f"mv_align_{side}"].mean() for side in ("low", "high")}
         rows.append({**dict.fromkeys((*COLUMNS, "training_cpu_s")), **known, **words, **bounds})
     return rows
 
