@@ -33,7 +33,7 @@ def project(tmp_path_factory):
     shutil.rmtree(root / "conf" / "local")
     (root / "conf" / "local").mkdir()
     shutil.copy(ROOT / "pyproject.toml", root)
-    inline = ",".join(f"{stage}.backend=inline" for stage in ("sample_data", "curation", "features"))  # Ray: test_scale_out
+    inline = ",".join(f"{stage}.backend=inline" for stage in ("sample_data", "curation", "features"))
     run(root, "kedro", "run", "--env", "smoke", "--params", inline)
     (root / "demo.txt").write_text(run(root, "vmas_pipeline.pipelines.demo", "--env", "smoke"))
     return root

@@ -7,8 +7,6 @@ A model folder contains `config.json` (format, model, clip, sampling, training),
 
 import json
 import math
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -26,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.inference import Progress, SamplingConfig, generate
-from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames
+from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames, whole_folder
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import VMAsConfig, config_from_dict
 from vmas_pipeline.model.vmas import VMAs
@@ -142,8 +140,10 @@ class Generator:
         """The same model with some settings of its `SamplingConfig` changed.
 
         Raises:
-            ValueError: a setting out of range, or curve_guidance of a model without curves.
+            ValueError: a setting that is unknown or out of range, or curve_guidance of a model without curves.
         """
+        if unknown := sorted(set(settings) - set(asdict(self.sampling))):
+            raise ValueError(f"sampling has no {', '.join(unknown)}: choose among {', '.join(asdict(self.sampling))}")
         if settings.get("curve_guidance") is not None and not self.model.config.curves:
             raise ValueError("curve_guidance: this model was trained without curves (train.model.curves); use guidance")
         other = copy(self)
@@ -152,21 +152,10 @@ class Generator:
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder atomically; an existing folder is replaced."""
-        folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-        replaced = folder.with_name(f"{partial.name}.old")
-        try:
-            partial.mkdir()
+        with whole_folder(Path(folder)) as partial:
             save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, partial / "model.safetensors")
             self.codec.save(partial / "codec")
             (partial / "config.json").write_text(json.dumps(self._config(), indent=2) + "\n")
-            if folder.exists():
-                folder.rename(replaced)
-            partial.rename(folder)
-        finally:
-            for leftover in (partial, replaced):
-                shutil.rmtree(leftover, ignore_errors=True)
 
     def _config(self) -> dict[str, Any]:
         return {

@@ -55,7 +55,8 @@ def test_vidmusicgen_sees_sixteen_frames_and_no_term_for_alignment(environment, 
 def test_every_variant_of_every_environment_is_a_known_kind_that_one_machine_trains(name, environment):
     for planned in plan(*experiment(name, environment)):
         assert planned.variant.kind in SYSTEMS
-        assert planned.train is None or (planned.train.model.build() and planned.train.engine.nodes == 1)
+        if isinstance(planned.train, TrainConfig):
+            assert planned.train.model.build() and planned.train.engine.nodes == 1
 
 
 def test_a_variant_differs_in_what_it_names_alone(base):
@@ -79,8 +80,15 @@ def test_a_variant_with_an_unknown_setting_is_named(base):
 
 
 def test_what_is_not_ours_is_not_trained_by_us():
-    with pytest.raises(ValidationError, match="train belongs to kind vmas without a source, not to silence"):
+    with pytest.raises(ValidationError, match="train belongs to kinds vmas, mvpt without a source, not to silence"):
         Variant(kind="silence", train={})
+
+
+def test_another_kinds_training_has_its_own_settings(base):
+    config = of(ours={}, theirs={"kind": "mvpt", "train": {"steps": 7}})
+    assert (plan(base, config)[1].train.steps, plan(base, config)[1].train.seed) == (7, 0)
+    with pytest.raises(ValueError, match=r"variant theirs does not fit .*objective"):
+        plan(base, of(ours={}, theirs={"kind": "mvpt", "train": {"objective": {}}}))
 
 
 def test_a_comparison_needs_two():

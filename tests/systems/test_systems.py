@@ -46,6 +46,14 @@ def test_our_revision_changes_with_the_weights(world, tmp_path):
     assert ours.revision == again.revision != other.revision
 
 
+def test_sampling_may_differ_from_the_models_own(world):
+    ours, greedy = load_system("vmas", world.model), load_system("vmas", world.model, sampling={"top_k": 1})
+    assert greedy.generator.sampling.top_k == 1 and greedy.about()["sampling"]["top_k"] == 1
+    assert greedy.revision != ours.revision
+    with pytest.raises(ValueError, match="sampling has no top_q: choose among top_k, top_p, temperature, guidance"):
+        load_system("vmas", world.model, sampling={"top_q": 1})
+
+
 def test_an_unknown_system_is_refused_by_name():
     with pytest.raises(ValueError, match="system theremin is unknown: choose one of vmas, codec, recorded"):
         load_system("theremin", CLIP)

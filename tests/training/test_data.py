@@ -61,6 +61,16 @@ def test_seed_and_epoch_change_the_order(features):
     assert not torch.equal(first, codes(batches(features, 6, start=24)))
 
 
+def test_a_smaller_share_of_the_videos_is_part_of_a_larger_one(features):
+    drawn = [set(ShuffledClips(features, seed=0, share=share).clips.tolist()) for share in (1.0, 0.6, 0.3)]
+    assert len(drawn[0]) == 24 > len(drawn[1]) > len(drawn[2]) > 0
+    assert drawn[0] > drawn[1] > drawn[2]
+    clips = ShuffledClips(features, seed=0, share=0.6)
+    assert {clips[position][0].clip_id.encode() for position in range(len(drawn[1]))} == drawn[1]  # the right spans
+    with pytest.raises(ValueError, match=r"train\.data_share 1e-06 leaves no clip of"):
+        ShuffledClips(features, seed=0, share=1e-6)
+
+
 def test_processes_that_read_ahead_change_nothing(features):
     assert torch.equal(codes(batches(features, 5, workers=2)), codes(batches(features, 5)))
 

@@ -20,6 +20,7 @@ from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
 from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.media import ClipSpec, MediaError, local, read_audio
 from vmas_pipeline.registry import model_folder
+from vmas_pipeline.stand_ins import defer_compiler
 from vmas_pipeline.tracking import RunLogger
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
     heard = TrainingClips(codec, clips)
     tokens = round(config.crop_s * codec.frame_rate)
     compare = CodecLosses(codec)
+    defer_compiler()
     optimisers = _optimisers(codec, config)
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(each, lambda step: _cosine(step, config.steps)) for each in optimisers

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.systems import TRAINED
 from vmas_pipeline.training.config import TrainConfig, merged
 
 _STRICT = ConfigDict(extra="forbid")
@@ -21,7 +22,8 @@ class Variant:
     kind: str = "vmas"
     """A key of `systems.SYSTEMS`."""
     train: dict[str, Any] | None = None
-    """Overrides of the `train` parameters, nested like them: a vmas model is trained with them. None trains nothing."""
+    """Trained before it is evaluated: for vmas, overrides of the `train` parameters, nested like them; for another
+    kind, settings of its own training (`systems.TRAINED`). None trains nothing."""
     options: dict[str, Any] = field(default_factory=dict)
     """The kind's options."""
     source: Path | None = None
@@ -30,8 +32,11 @@ class Variant:
     """How it departs from what it stands for; printed in its row."""
 
     def __post_init__(self) -> None:
-        if self.train is not None and (self.kind != "vmas" or self.source):
-            raise ValueError(f"train belongs to kind vmas without a source, not to {self.kind} of {self.source}")
+        if self.train is not None and (self.kind not in ("vmas", *TRAINED) or self.source):
+            raise ValueError(
+                f"train belongs to kinds {', '.join(('vmas', *TRAINED))} without a source, not to {self.kind} of "
+                f"{self.source}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -67,8 +72,8 @@ class Planned:
     name: str
     seed: int
     variant: Variant
-    train: TrainConfig | None
-    """None: nothing is trained."""
+    train: Any
+    """TrainConfig for vmas, or the settings of the kind's own training; None trains nothing."""
 
     @property
     def run(self) -> str:
@@ -95,7 +100,7 @@ def plan(base: TrainConfig, config: ExperimentConfig) -> list[Planned]:
     planned: list[Planned] = []
     for seed in config.seeds:
         for name, variant in config.kept.items():
-            train = None if variant.train is None else _train_config(base, config, name, variant.train, seed)
+            train = None if variant.train is None else _training(base, config, name, variant, seed)
             new = Planned(name=name, seed=seed, variant=variant, train=train)
             if twin := next((p for p in planned if p.seed == seed and p.settings == new.settings), None):
                 raise ValueError(
@@ -106,12 +111,14 @@ def plan(base: TrainConfig, config: ExperimentConfig) -> list[Planned]:
     return planned
 
 
-def _train_config(
-    base: TrainConfig, config: ExperimentConfig, name: str, changes: dict[str, Any], seed: int
-) -> TrainConfig:
-    settings = merged(merged(asdict(base), config.train), changes)
+def _training(base: TrainConfig, config: ExperimentConfig, name: str, variant: Variant, seed: int) -> Any:
+    """The settings of a variant's training."""
+    settings = variant.train or {}
+    if variant.kind == "vmas":
+        settings = merged(merged(asdict(base), config.train), settings)
+    kind: type = TrainConfig if variant.kind == "vmas" else TRAINED[variant.kind][0]
     try:
-        return TypeAdapter(TrainConfig).validate_python({**settings, "seed": seed})
+        return TypeAdapter(kind).validate_python({**settings, "seed": seed})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ValueError(f"variant {name} does not fit the training's settings: {wrong}") from error

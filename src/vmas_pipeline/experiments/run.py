@@ -12,7 +12,7 @@ from vmas_pipeline.evaluation.paired import difference
 from vmas_pipeline.experiments.config import ExperimentConfig, Planned, plan
 from vmas_pipeline.experiments.table import row_of
 from vmas_pipeline.media import ClipSpec, whole_file
-from vmas_pipeline.systems import SYSTEMS, load_system
+from vmas_pipeline.systems import SYSTEMS, TRAINED, load_system
 from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.systems.generate import generate_clips
 from vmas_pipeline.systems.generated import Record
@@ -25,7 +25,7 @@ from vmas_pipeline.versioning import code_version, content_hash
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TRAINED = "trained.json"
+TRAINING = "trained.json"
 """Beside a variant's model: by what key it was trained, its last losses and its cost."""
 RESULT = "result.json"
 """Written last into a variant's folder: the key of all that it depends on, its MLflow run and its row."""
@@ -125,26 +125,26 @@ def _run(planned: Planned, flow: Flow, folder: Path) -> None:
 
 def _train(planned: Planned, flow: Flow, folder: Path, logger: RunLogger) -> dict[str, Any]:
     """Train the variant's model unless it is there; its last losses and its cost."""
-    assert planned.train is not None
     key = planned.key(*flow.data("train", "validation"))
-    if (done := _stored(folder / TRAINED)) and done["key"] == key and (folder / "vmas").is_dir():
+    if (done := _stored(folder / TRAINING)) and done["key"] == key and (folder / planned.variant.kind).is_dir():
         logger.tags({"trained_in": done["run_id"]})
         return done["row"]
-    before = _children_cpu_s()
-    losses = train(
-        planned.train, flow.clip, flow.features, flow.codec, folder / "vmas", folder / "checkpoints", logger.run_id
-    )
-    row = {name: losses[name] for name in ("codebook_0", "beat_frames", "gap")}
-    row |= {
-        "clips_seen": planned.train.steps * planned.train.engine.clips_a_step,
-        "training_cpu_s": round(_children_cpu_s() - before, 1),
-    }
-    _store(folder / TRAINED, {"key": key, "run_id": logger.run_id, "row": row})
+    before, kind = _cpu_s(), planned.variant.kind
+    if kind == "vmas":
+        losses = train(
+            planned.train, flow.clip, flow.features, flow.codec, folder / kind, folder / "checkpoints", logger.run_id
+        )
+        losses = {name: losses[name] for name in ("codebook_0", "beat_frames", "gap")}
+    else:
+        _, fit = TRAINED[kind]
+        losses = fit(planned.train, flow.features, folder / kind)
+    row = {**losses, "clips_seen": planned.train.clips_seen, "training_cpu_s": round(_cpu_s() - before, 1)}
+    _store(folder / TRAINING, {"key": key, "run_id": logger.run_id, "row": row})
     return row
 
 
 def _load(planned: Planned, flow: Flow, folder: Path) -> System:
-    source = folder / "vmas" if planned.train else flow.source(planned)
+    source = folder / planned.variant.kind if planned.train else flow.source(planned)
     return load_system(planned.variant.kind, source, **planned.variant.options)
 
 
@@ -158,10 +158,10 @@ def _key(planned: Planned, flow: Flow) -> str:
     return planned.key(*flow.data("train", flow.generation.split), *source, *code, *measured)
 
 
-def _children_cpu_s() -> float:
-    """CPU seconds of this process's finished children."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _cpu_s() -> float:
+    """CPU seconds of this process and its finished children."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _stored(file: Path) -> dict[str, Any] | None:

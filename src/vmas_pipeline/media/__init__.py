@@ -6,7 +6,7 @@ separate process (`worker`).
 
 from vmas_pipeline.media.clip import ClipSpec
 from vmas_pipeline.media.errors import MediaError, printable
-from vmas_pipeline.media.files import local, portable, remove_partial, whole_file
+from vmas_pipeline.media.files import local, portable, remove_partial, whole_file, whole_folder
 from vmas_pipeline.media.frames import read_frames
 from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.outputs import CONTAINERS
@@ -36,6 +36,7 @@ __all__ = [
     "replace_audio",
     "survey",
     "whole_file",
+    "whole_folder",
     "write_flac",
     "write_video",
 ]

@@ -1,6 +1,7 @@
 """Atomic file writes; and file names, which are bytes."""
 
 import os
+import shutil
 import time
 import urllib.parse
 import uuid
@@ -38,6 +39,23 @@ def whole_file(path: Path, keep: bool = True) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder next to `path` to fill, which replaces it when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    replaced = path.with_name(f"{partial.name}.old")
+    try:
+        partial.mkdir()
+        yield partial
+        if path.exists():
+            path.rename(replaced)
+        partial.rename(path)
+    finally:
+        for leftover in (partial, replaced):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def remove_partial(folder: Path) -> None:

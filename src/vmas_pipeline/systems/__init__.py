@@ -9,6 +9,7 @@ from typing import Any
 
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
+from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem, fit
 from vmas_pipeline.systems.recorded import RecordedSystem
 from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
@@ -25,8 +26,13 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "random_track": RandomTrackSystem.load,
     "shuffled_truth": ShuffledTruthSystem.load,
     "nearest_track": NearestTrackSystem.load,
+    "mvpt": MVPtSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
+
+
+TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {"mvpt": (MVPtConfig, fit)}
+"""Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
 
 def load_system(kind: str, source: Path, **options: Any) -> System:
@@ -45,4 +51,4 @@ def load_system(kind: str, source: Path, **options: Any) -> System:
     return SYSTEMS[kind](source, **options)
 
 
-__all__ = ["SYSTEMS", "Embeds", "System", "load_system"]
+__all__ = ["SYSTEMS", "TRAINED", "Embeds", "System", "load_system"]

@@ -2,7 +2,7 @@
 
 # B clips, N samples of a clip, M clips to take music from, D width of a picture vector
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -18,8 +18,6 @@ from vmas_pipeline.versioning import content_hash
 
 PICTURE = 8
 """Pixels on the short side of the pictures by which videos are compared."""
-LOOKED_AT = 8
-"""Frames of a clip that are compared."""
 
 
 class TracksSystem:
@@ -29,6 +27,8 @@ class TracksSystem:
     from_split = "train"
     """The split whose music is taken."""
     rule: str
+    looked_at = 8
+    """Frames of a whole video that are looked at."""
 
     def __init__(self, features: Path, sample_rate: int) -> None:
         self.features = features
@@ -53,7 +53,7 @@ class TracksSystem:
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """The chosen track from its clip on, as long as the video; silence where it ends."""
         duration_s = seconds or measure(video).duration_s
-        frames = read_frames(video, frame_rate=LOOKED_AT / duration_s, size=64, frames=LOOKED_AT)
+        frames = read_frames(video, frame_rate=self.looked_at / duration_s, size=64, frames=self.looked_at)
         chosen = self.choose(frames, clip_seed(seed, video.stem), own="")
         return Music(waveform=self._track(chosen, duration_s)[None], sample_rate=self.sample_rate)
 
@@ -76,13 +76,8 @@ class TracksSystem:
         return int(np.random.default_rng(seed).choice(others))
 
     def _track(self, row: int, duration_s: float) -> np.ndarray:
-        place: Mapping[str, Any] = self._sample(row).row
-        return read_audio(
-            local(place["audio_path"]), sample_rate=self.sample_rate, start_s=place["start_s"], duration_s=duration_s
-        )[0]
-
-    def _sample(self, row: int) -> Sample:
-        return next(read_clips(self.features / self.from_split, self.index.iloc[[row]]))
+        sample = next(read_clips(self.features / self.from_split, self.index.iloc[[row]]))
+        return own_music(sample, self.sample_rate, duration_s)
 
 
 class RandomTrackSystem(TracksSystem):
@@ -117,13 +112,24 @@ class NearestTrackSystem(TracksSystem):
         return int(np.argmax(np.where(self.index["source_id"].to_numpy() == own, -np.inf, likeness)))
 
 
+def own_music(sample: Sample, sample_rate: int, duration_s: float | None = None) -> np.ndarray:
+    """The true music from a clip's start on, float32 [N]; by default of the clip's length."""
+    row = sample.row
+    return read_audio(
+        local(row["audio_path"]),
+        sample_rate=sample_rate,
+        start_s=row["start_s"],
+        duration_s=duration_s or row["duration_s"],
+    )[0]
+
+
 def picture(frames: np.ndarray) -> np.ndarray:
     """How a clip looks and changes: mean and deviation over time of its coarse colours, as a unit vector float32 [D].
 
     Args:
         frames: uint8 [F, H, W, 3].
     """
-    chosen = frames[np.linspace(0, len(frames) - 1, LOOKED_AT).round().astype(int)]
+    chosen = frames[np.linspace(0, len(frames) - 1, TracksSystem.looked_at).round().astype(int)]
     side = min(chosen.shape[1:3])
     top, left = ((length - side) // 2 for length in chosen.shape[1:3])
     coarse = resize_frames(chosen[:, top : top + side, left : left + side], PICTURE).astype(np.float32) / 255

@@ -2,7 +2,7 @@
 
 # B clips, N samples of a clip, D width of an embedding
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -29,9 +29,17 @@ class VMAsSystem:
         self.sample_rate = generator.codec.sample_rate
 
     @classmethod
-    def load(cls, source: Path, int8: bool = False) -> Self:
-        """Load from a model folder; int8 generates on the CPU with 8-bit weights."""
-        return cls(Generator.load(source, int8=int8), content_hash(source) + ("-int8" if int8 else ""))
+    def load(cls, source: Path, int8: bool = False, sampling: Mapping[str, Any] | None = None) -> Self:
+        """Load from a model folder.
+
+        Args:
+            source: the folder.
+            int8: generate on the CPU with 8-bit weights.
+            sampling: settings of `SamplingConfig` that differ from the model's own.
+        """
+        generator = Generator.load(source, int8=int8).with_sampling(**(sampling or {}))
+        changes = ("-int8" if int8 else "") + "".join(f"-{name}={value}" for name, value in (sampling or {}).items())
+        return cls(generator, content_hash(source) + changes)
 
     def about(self) -> dict[str, Any]:
         """Sizes, sampling and training settings."""

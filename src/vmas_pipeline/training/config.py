@@ -321,9 +321,16 @@ class TrainConfig:
     """Optimiser steps between updates of the average."""
     keep: Literal["last", "best"] = "last"
     """Which averaged weights become the model: those of the last step or of the best validation."""
+    data_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training videos that is used, chosen by hash: a smaller share's are among a larger one's."""
     seed: int = Field(default=0, ge=0)
     resume: bool = True
     """Resume an unfinished run with the same settings and data."""
+
+    @property
+    def clips_seen(self) -> int:
+        """By all steps together."""
+        return self.steps * self.engine.clips_a_step
 
     def __post_init__(self) -> None:
         if self.optimiser.name == "muon" and (self.engine.zero_stage == 3 or self.engine.offload):

@@ -99,15 +99,21 @@ class ShuffledClips(Dataset):
     Args:
         folder: the features: train/index.parquet and the shards next to it, local or at any URL that fsspec reads.
         seed: determines the order.
+        share: of the videos whose clips are in it; they are chosen by a hash of their ids, a smaller share's among a
+            larger one's.
 
     Raises:
-        ValueError: no index, an empty one, or one of an earlier version.
+        ValueError: no index, an empty one, or one of an earlier version; or the share has no clip.
     """
 
-    def __init__(self, folder: Folder, *, seed: int):
+    def __init__(self, folder: Folder, *, seed: int, share: float = 1.0):
         self.folder = folder / "train"
         self.seed = seed
         index = read_index(self.folder)
+        if share < 1:
+            index = index[_hash_share(index["source_id"]) < share]
+        if index.empty:
+            raise ValueError(f"train.data_share {share:g} leaves no clip of {self.folder}: take a larger one")
         # tens of millions of clips: no Python object per clip, because each rank has a copy
         self.names, shard = np.unique(index["shard"], return_inverse=True)
         self.shard = shard.astype(np.int32)
@@ -204,6 +210,13 @@ def apart(part: "pd.DataFrame") -> "pd.DataFrame":
     ordered = part.assign(clips=-counts).sort_values(["clips", "source_id", "clip_id"])
     places = [*range(0, len(part), 2), *range(1, len(part), 2)]
     return ordered.iloc[np.argsort(places)]
+
+
+def _hash_share(names: "pd.Series") -> np.ndarray:
+    """Where names lie between 0 and 1 by their hash, float64 [N]."""
+    import pandas as pd
+
+    return pd.util.hash_array(names.to_numpy(object)) / 2.0**64
 
 
 def _hash(name: str) -> str:

@@ -26,6 +26,7 @@ from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.config import VMAsConfig
 from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.stand_ins import defer_compiler, import_deepspeed
 from vmas_pipeline.tracking import RunLogger
 from vmas_pipeline.training.checkpoints import BestWeights, Checkpoints
 from vmas_pipeline.training.config import TrainConfig
@@ -39,7 +40,6 @@ from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, 
 from vmas_pipeline.training.pretrained import load_pretrained
 from vmas_pipeline.training.rank_barrier import RankBarrier
 from vmas_pipeline.training.run_log import RunLog
-from vmas_pipeline.training.stand_ins import defer_compiler, import_deepspeed
 from vmas_pipeline.training.state import full_weights
 from vmas_pipeline.training.throughput import StepTimer
 from vmas_pipeline.training.validation import Validation
@@ -168,7 +168,7 @@ def _prepare(job: Job, device: torch.device) -> Run:
         average=average,
         checkpoints=checkpoints,
         done=done,
-        clips=ShuffledClips(UPath(job.features), seed=config.seed),
+        clips=ShuffledClips(UPath(job.features), seed=config.seed, share=config.data_share),
         guard=LossGuard(config.divergence),
         monitor=_monitor(job, model.config, codec, rank, device),
         device=device,

@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys, torch
-from vmas_pipeline.training.stand_ins import defer_compiler, import_deepspeed
+from vmas_pipeline.stand_ins import defer_compiler, import_deepspeed
 defer_compiler()
 layer = torch.nn.Linear(2, 2)
 optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1)

@@ -1,4 +1,4 @@
-"""Stand-ins for modules that a training rank imports and never uses: together twenty CPU seconds at its start.
+"""Stand-ins for modules that training imports and never uses: together fifteen CPU seconds at the start of each rank.
 
 DeepSpeed imports MLflow for its autotuner, and an optimiser of its own whose kernels torch.compile decorates, to see
 whether ours is one. torch's optimisers import torch's compiler to mark where it must stop.
