@@ -83,23 +83,27 @@ def run_experiment(
     for number, each in enumerate(planned, start=1):
         print(f"{name}: {each.run} ({number} of {len(planned)})", flush=True)
         folder, first = work / each.run, work / f"{planned[0].name}-{each.seed}"
-        if config.only in (None, each.name):
-            _run(each, flow, folder)
-        if (folder / RESULT).is_file() and (first / RESULT).is_file():
-            row = json.loads((folder / RESULT).read_text())["row"]
+        done = _result(each, flow, folder)
+        if done:
+            adopt(done["run_id"])
+        elif config.only in (None, each.name):
+            done = _run(each, flow, folder)
+        if done and (first / RESULT).is_file():
             found = difference(folder, first, planned[0].name)
             if folder == first:
                 found["verdict"] = ""
-            rows.append({label: each.name, **row, **found, "note": each.variant.note})
+            rows.append({label: each.name, **done["row"], **found, "note": each.variant.note})
     return DataFrame(rows)
 
 
-def _run(planned: Planned, flow: Flow, folder: Path) -> None:
-    """Train, generate and evaluate what is missing."""
-    key = _key(planned, flow)
-    if (done := _stored(folder / RESULT)) and done["key"] == key:
-        adopt(done["run_id"])
-        return
+def _result(planned: Planned, flow: Flow, folder: Path) -> dict[str, Any] | None:
+    """What a variant's folder holds, if it is of these settings, data and code."""
+    done = _stored(folder / RESULT)
+    return done if done and done["key"] == _key(planned, flow) else None
+
+
+def _run(planned: Planned, flow: Flow, folder: Path) -> dict[str, Any]:
+    """Train, generate and evaluate what is missing; what is then in the folder."""
     tags = {"variant": planned.name, "seed": planned.seed, "kind": planned.variant.kind}
     with child_run(planned.run, planned.settings, tags) as logger:
         trained = _train(planned, flow, folder, logger) if planned.train else {}
@@ -120,7 +124,9 @@ def _run(planned: Planned, flow: Flow, folder: Path) -> None:
         row = {"kind": planned.variant.kind, "seed": planned.seed}
         row |= row_of(metrics, Record.read(music)) | trained
         logger.metrics({"row": {name: value for name, value in row.items() if isinstance(value, float)}})
-        _store(folder / RESULT, {"key": key, "run_id": logger.run_id, "row": row})
+        done = {"key": _key(planned, flow), "run_id": logger.run_id, "row": row}
+        _store(folder / RESULT, done)
+    return done
 
 
 def _train(planned: Planned, flow: Flow, folder: Path, logger: RunLogger) -> dict[str, Any]:
