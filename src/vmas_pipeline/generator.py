@@ -129,7 +129,7 @@ class Generator:
             clip = TypeAdapter(ClipSpec).validate_python(config["clip"])
             sampling = TypeAdapter(SamplingConfig).validate_python(config["sampling"])
         except ValidationError as error:
-            raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
+            raise ModelFolderError(f"{folder}/config.json does not fit this version: {one_line(error)}") from error
         except (ValueError, RuntimeError, SafetensorError) as error:
             raise ModelFolderError(f"{folder} does not fit this version: {' '.join(str(error).split())}") from error
         codec = load_codec(folder / "codec")
@@ -345,7 +345,7 @@ def clip_of_model(folder: Path) -> ClipSpec:
     try:
         return TypeAdapter(ClipSpec).validate_python(_read_config(folder)["clip"])
     except ValidationError as error:
-        raise ModelFolderError(f"{folder}/config.json does not fit this version: {_one_line(error)}") from error
+        raise ModelFolderError(f"{folder}/config.json does not fit this version: {one_line(error)}") from error
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -370,5 +370,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _one_line(error: ValidationError) -> str:
+def one_line(error: ValidationError) -> str:
+    """What pydantic found wrong, key by key."""
     return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -30,7 +30,7 @@ def _export(options: argparse.Namespace) -> None:
     project = Project(options.data)
     from tqdm import tqdm
 
-    from vmas_pipeline.media import local, probe, read_frames, write_video
+    from vmas_pipeline.media import local, read_preview, write_video
 
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = project.clips().to_dict("records")
@@ -38,14 +38,8 @@ def _export(options: argparse.Namespace) -> None:
         out, video = options.folder / f"{row['clip_id']}.mp4", local(row["source_path"])
         if out.is_file():
             continue
-        info = probe(video)
-        rate = min(info.fps, RATE)
-        frames = read_frames(
-            video,
-            frame_rate=rate,
-            size=max(2, min(info.width, info.height, SIZE) // 2 * 2),
-            start_s=row["start_s"],
-            frames=round(row["duration_s"] * rate),
+        frames, rate = read_preview(
+            video, size=SIZE, frame_rate=RATE, duration_s=row["duration_s"], start_s=row["start_s"]
         )
         write_video(out, frames, rate, None, 0)
     print(f"{options.folder}: {len(rows)} clips")

@@ -65,7 +65,7 @@ def _score(options: argparse.Namespace) -> None:
             f"are needed; the first clip is {next(iter(lengths))} (`vmas export` writes all)"
         )
     print(f"{name}: {len(held)} of {len(lengths)} clips", flush=True)
-    _tell(mismatches(folder, lengths))
+    _tell(mismatches(system, lengths))
     data, generation = project.data, GenerationConfig(clips=len(lengths))
     music = generate_clips(generation, project.clip, system, project.features, data / "05_generated" / name)
     out, report = data / "06_evaluation" / name, data / "07_reports" / name

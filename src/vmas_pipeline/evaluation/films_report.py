@@ -15,7 +15,7 @@ from tqdm import tqdm
 from vmas_pipeline.evaluation.drawing import save_spectrogram, timeline
 from vmas_pipeline.evaluation.page import write_page
 from vmas_pipeline.evaluation.result import results_of
-from vmas_pipeline.media import ClipSpec, MediaError, portable, probe, read_frames, write_video
+from vmas_pipeline.media import ClipSpec, MediaError, portable, read_preview, write_video
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -131,10 +131,7 @@ def _write_media(media: Path, film: Shown, duration_s: float) -> None:
     video = media / f"{film.id}-generated.mp4"
     if video.is_file() and video.stat().st_mtime >= film.music.stat().st_mtime:
         return
-    info = probe(film.path)
-    rate = min(info.fps, PREVIEW_RATE)
-    size = max(2, min(info.width, info.height, PREVIEW_SIZE) // 2 * 2)
-    frames = read_frames(film.path, frame_rate=rate, size=size, frames=round(duration_s * rate))
+    frames, rate = read_preview(film.path, size=PREVIEW_SIZE, frame_rate=PREVIEW_RATE, duration_s=duration_s)
     waveform, sample_rate = soundfile.read(film.music, dtype="float32")
     waveform = waveform[: round(duration_s * sample_rate)]
     cv2.imwrite(str(media / f"{film.id}.jpg"), frames[len(frames) // 2][..., ::-1])

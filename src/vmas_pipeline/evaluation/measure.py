@@ -14,7 +14,7 @@ from tqdm import tqdm
 from vmas_pipeline.audio.tagger import MusicTagger
 from vmas_pipeline.evaluation.audio_features import AudioFeatureExtractor, AudioFeatures
 from vmas_pipeline.evaluation.config import EvaluationConfig
-from vmas_pipeline.media import ClipSpec, local, read_audio
+from vmas_pipeline.media import ClipSpec, read_music
 from vmas_pipeline.systems.generated import Record, read_clip, read_embeddings
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class Measured:
     training_codec: AudioFeatures  # the same, encoded and decoded
     training_genres: np.ndarray  # object [M], str or None
     tagger: str  # source of the tags and embeddings
+
+    @property
+    def best_single_track(self) -> np.ndarray:
+        """Embedding [D] of the training track nearest the mean of the true music: one track for all, the best blind."""
+        training = self.training.embeddings
+        return training[np.square(training - self.true.embeddings.mean(axis=0)).sum(axis=1).argmin()]
 
     @property
     def sources(self) -> list[str]:
@@ -143,9 +149,7 @@ class _Ear:
 
 def true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:
     """float32 [samples] of the clip's own music."""
-    return read_audio(
-        local(row["audio_path"]), sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
-    )[0]
+    return read_music(row, clip.sample_rate, clip.duration_s)
 
 
 def _true_music(clip: ClipSpec) -> Reader:

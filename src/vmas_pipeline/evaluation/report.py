@@ -15,7 +15,7 @@ from vmas_pipeline.evaluation.measure import Measured, true_music
 from vmas_pipeline.evaluation.page import write_page
 from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.features.peaks import flow_peaks
-from vmas_pipeline.media import ClipSpec, local, probe, read_frames, replace_audio, write_video
+from vmas_pipeline.media import ClipSpec, local, read_preview, replace_audio, write_video
 from vmas_pipeline.systems.generated import Record, read_clip
 
 if TYPE_CHECKING:
@@ -134,14 +134,8 @@ def _write_clip(media: Path, clip: ClipSpec, musics: Mapping[str, Path | None], 
     import cv2
 
     name, video = row["clip_id"], local(row["source_path"])
-    info = probe(video)
-    rate = min(info.fps, PICTURE_RATE)
-    frames = read_frames(
-        video,
-        frame_rate=rate,
-        size=min(info.width, info.height, PICTURE_SIZE) // 2 * 2,
-        start_s=row["start_s"],
-        frames=round(clip.duration_s * rate),
+    frames, rate = read_preview(
+        video, size=PICTURE_SIZE, frame_rate=PICTURE_RATE, duration_s=clip.duration_s, start_s=row["start_s"]
     )
     cv2.imwrite(str(media / f"{name}.jpg"), frames[len(frames) // 2][..., ::-1])
     first = None

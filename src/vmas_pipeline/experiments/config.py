@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from vmas_pipeline.generator import one_line
 from vmas_pipeline.systems import TRAINED
 from vmas_pipeline.training.config import TrainConfig, merged
 
@@ -120,5 +121,4 @@ def _training(base: TrainConfig, config: ExperimentConfig, name: str, variant: V
     try:
         return TypeAdapter(kind).validate_python({**settings, "seed": seed})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ValueError(f"variant {name} does not fit the training's settings: {wrong}") from error
+        raise ValueError(f"variant {name} does not fit the training's settings: {one_line(error)}") from error

@@ -83,11 +83,11 @@ def run_experiment(
     for number, each in enumerate(planned, start=1):
         print(f"{name}: {each.run} ({number} of {len(planned)})", flush=True)
         folder, first = work / each.run, work / f"{planned[0].name}-{each.seed}"
-        done = _result(each, flow, folder)
-        if done:
+        key, done = _key(each, flow), _stored(folder / RESULT)
+        if done and done["key"] == key:
             adopt(done["run_id"])
-        elif config.only in (None, each.name):
-            done = _run(each, flow, folder)
+        else:
+            done = _run(each, flow, folder, key) if config.only in (None, each.name) else None
         if done and (first / RESULT).is_file():
             found = difference(folder, first, planned[0].name)
             if folder == first:
@@ -96,13 +96,7 @@ def run_experiment(
     return DataFrame(rows)
 
 
-def _result(planned: Planned, flow: Flow, folder: Path) -> dict[str, Any] | None:
-    """What a variant's folder holds, if it is of these settings, data and code."""
-    done = _stored(folder / RESULT)
-    return done if done and done["key"] == _key(planned, flow) else None
-
-
-def _run(planned: Planned, flow: Flow, folder: Path) -> dict[str, Any]:
+def _run(planned: Planned, flow: Flow, folder: Path, key: str) -> dict[str, Any]:
     """Train, generate and evaluate what is missing; what is then in the folder."""
     tags = {"variant": planned.name, "seed": planned.seed, "kind": planned.variant.kind}
     with child_run(planned.run, planned.settings, tags) as logger:
@@ -124,7 +118,7 @@ def _run(planned: Planned, flow: Flow, folder: Path) -> dict[str, Any]:
         row = {"kind": planned.variant.kind, "seed": planned.seed}
         row |= row_of(metrics, Record.read(music)) | trained
         logger.metrics({"row": {name: value for name, value in row.items() if isinstance(value, float)}})
-        done = {"key": _key(planned, flow), "run_id": logger.run_id, "row": row}
+        done = {"key": key, "run_id": logger.run_id, "row": row}
         _store(folder / RESULT, done)
     return done
 

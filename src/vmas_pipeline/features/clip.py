@@ -16,7 +16,7 @@ from vmas_pipeline.features.curves import CURVES, draw_curves
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.features.shards import Sample
-from vmas_pipeline.media import ClipSpec, local, read_audio, read_frames
+from vmas_pipeline.media import ClipSpec, local, read_frames, read_music
 
 
 def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec, codec: AudioCodec) -> Sample:
@@ -32,9 +32,7 @@ def extract_clip(row: Mapping[str, Any], config: FeaturesConfig, clip: ClipSpec,
         start_s=row["start_s"],
         frames=clip.frames_per_clip,
     )
-    waveform = read_audio(
-        local(row["audio_path"]), sample_rate=clip.sample_rate, start_s=row["start_s"], duration_s=clip.duration_s
-    )[0]  # [N]
+    waveform = read_music(row, clip.sample_rate, clip.duration_s)  # [N]
     flow = mean_flow(frames, config.flow_method, size=config.flow_size, raft_weights=config.raft_weights)
     onsets = onset_times(waveform, clip.sample_rate)
     codes = codec.encode(torch.from_numpy(waveform)[None, None])[0]  # [K, T]

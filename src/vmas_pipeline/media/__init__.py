@@ -4,12 +4,13 @@ Time 0 is the time of the first frame; frames and audio are read on that one clo
 separate process (`worker`).
 """
 
-from vmas_pipeline.media.clip import ClipSpec
+from vmas_pipeline.media.clip import ClipSpec, read_music
 from vmas_pipeline.media.errors import MediaError, printable
 from vmas_pipeline.media.files import local, portable, remove_partial, whole_file, whole_folder
 from vmas_pipeline.media.frames import read_frames
 from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.outputs import CONTAINERS
+from vmas_pipeline.media.preview import read_preview
 from vmas_pipeline.media.probe import Measured, MediaInfo, measure, probe
 from vmas_pipeline.media.remux import check_output, replace_audio
 from vmas_pipeline.media.sound import read_audio
@@ -32,6 +33,8 @@ __all__ = [
     "probe",
     "read_audio",
     "read_frames",
+    "read_music",
+    "read_preview",
     "remove_partial",
     "replace_audio",
     "survey",

@@ -1,7 +1,16 @@
 """The definition of a clip: the unit of work of every stage."""
 
+# N samples
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from vmas_pipeline.media.files import local
+from vmas_pipeline.media.sound import read_audio
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -26,3 +35,13 @@ class ClipSpec:
     def samples_per_clip(self) -> int:
         """Number of audio samples in a clip."""
         return round(self.duration_s * self.sample_rate)
+
+
+def read_music(row: Mapping[Any, Any], sample_rate: int, duration_s: float) -> np.ndarray:
+    """The music of a row of the manifest from its start on, float32 [N]; silence where it ends.
+
+    Raises:
+        MediaError: as for `read_audio`.
+    """
+    path = local(row["audio_path"])
+    return read_audio(path, sample_rate=sample_rate, start_s=row["start_s"], duration_s=duration_s)[0]

@@ -25,15 +25,13 @@ from tqdm import tqdm
 from vmas_pipeline.audio.mel import LogMel
 from vmas_pipeline.features.resize import resize_frames
 from vmas_pipeline.features.shards import Sample, read_clips, read_index
-from vmas_pipeline.media import whole_folder
+from vmas_pipeline.media import read_music, whole_folder
 from vmas_pipeline.model.losses import contrastive_loss
 from vmas_pipeline.stand_ins import defer_compiler
-from vmas_pipeline.systems.tracks import TracksSystem, own_music
+from vmas_pipeline.systems.tracks import PICTURE, TracksSystem
 from vmas_pipeline.versioning import content_hash
 
 SEGMENTS = 10
-PICTURE = 8
-"""Pixels on a side of the pictures whose colours are a segment's features."""
 BANDS = 64
 
 
@@ -169,15 +167,16 @@ class MVPtSystem(TracksSystem):
     @torch.inference_mode()
     def choose(self, frames: np.ndarray, seed: int, own: str) -> int:
         """The highest cosine among tracks of other sources."""
-        likeness = (self.network.video(video_segments(frames)[None]) @ self.tracks.T)[0].numpy()
-        return int(np.argmax(np.where(self.index["source_id"].to_numpy() == own, -np.inf, likeness)))
+        return self.most_alike((self.network.video(video_segments(frames)[None]) @ self.tracks.T)[0].numpy(), own)
 
     @torch.inference_mode()
     def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings of the clips' videos and of their true music, both float32 [B, E]."""
         hear = music_listener(self.sample_rate)
         video = torch.stack([video_segments(sample.frames) for sample in samples])
-        music = torch.stack([hear(own_music(sample, self.sample_rate)) for sample in samples])
+        music = torch.stack(
+            [hear(read_music(sample.row, self.sample_rate, sample.row["duration_s"])) for sample in samples]
+        )
         return self.network.video(video).numpy(), self.network.music(music).numpy()
 
 
@@ -206,7 +205,7 @@ def _segments(split: Path, sample_rate: int) -> tuple[Tensor, Tensor]:
     video, music = [], []
     for sample in tqdm(read_clips(split, index), total=len(index), desc=f"mvpt: {split.name}", unit="clip"):
         video.append(video_segments(sample.frames))
-        music.append(hear(own_music(sample, sample_rate)))
+        music.append(hear(read_music(sample.row, sample_rate, sample.row["duration_s"])))
     return torch.stack(video), torch.stack(music)
 
 

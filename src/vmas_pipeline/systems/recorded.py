@@ -22,12 +22,14 @@ TOLERANCE_S = 0.05
 class RecordedSystem:
     """A folder of `<clip_id>.flac` or `.wav`; for whole videos, of files named after the video."""
 
-    def __init__(self, folder: Path, sample_rate: int) -> None:
+    def __init__(self, folder: Path, files: dict[str, Path], readable: dict[str, Any]) -> None:
         self.folder = folder
+        self.files = files  # by clip id
+        self.readable = readable  # soundfile's description of those that can be read
         self.name = folder.name
         self.revision = content_hash(folder)
         self.clip: ClipSpec | None = None
-        self.sample_rate = sample_rate
+        self.sample_rate: int = mode(info.samplerate for info in readable.values())
 
     @classmethod
     def load(cls, source: Path) -> Self:
@@ -36,10 +38,11 @@ class RecordedSystem:
         Raises:
             ValueError: it contains no WAV or FLAC file that can be read.
         """
-        found = [info for file in _files(source).values() if (info := _info(file))]
-        if not found:
+        files = {path.stem: path for path in sorted(source.glob("*")) if path.suffix.lower() in ENDINGS}
+        readable = {name: info for name, file in files.items() if (info := _info(file))}
+        if not readable:
             raise ValueError(f"{source} holds no .wav or .flac file to read: give a folder of <clip_id>.wav or .flac")
-        return cls(source, mode(info.samplerate for info in found))
+        return cls(source, files, readable)
 
     def about(self) -> dict[str, Any]:
         """Nothing is known except that it was recorded."""
@@ -47,8 +50,7 @@ class RecordedSystem:
 
     def holds(self, clip_id: str) -> bool:
         """Whether there is a readable recording for the clip."""
-        file = _files(self.folder).get(clip_id)
-        return file is not None and _info(file) is not None
+        return clip_id in self.readable
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """The recording named after the video."""
@@ -64,20 +66,19 @@ class RecordedSystem:
         return read_audio(self._file(sample.clip_id), sample_rate=self.sample_rate, duration_s=duration_s)[0]
 
     def _file(self, name: str) -> Path:
-        file = _files(self.folder).get(name)
-        if file is None:
+        if name not in self.files:
             raise ValueError(f"{self.folder} has no {name}.flac or .wav: record it, or leave the clip out")
-        return file
+        return self.files[name]
 
 
-def mismatches(folder: Path, clips: Mapping[str, float]) -> dict[str, list[str]]:
-    """How a folder of recordings differs from what the clips ask for, in words, by kind; empty if it does not.
+def mismatches(system: RecordedSystem, clips: Mapping[str, float]) -> dict[str, list[str]]:
+    """How recordings differ from what the clips ask for, in words, by kind; empty if they do not.
 
     Args:
-        folder: of `<clip_id>.wav` or `.flac`.
+        system: the recordings.
         clips: id to length in seconds.
     """
-    files = _files(folder)
+    files = system.files
     found: dict[str, list[str]] = {
         "missing, left out": [name for name in clips if name not in files],
         "extra, not used": sorted(file.name for name, file in files.items() if name not in clips),
@@ -87,8 +88,7 @@ def mismatches(folder: Path, clips: Mapping[str, float]) -> dict[str, list[str]]
         "not mono, mixed": [],
         "silent": [],
     }
-    known = {name: (files[name], info) for name in clips if name in files and (info := _info(files[name]))}
-    usual = mode(info.samplerate for _, info in known.values()) if known else 0
+    known = {name: (files[name], system.readable[name]) for name in clips if system.holds(name)}
     for name in clips:
         if name in files and name not in known:
             found["unreadable, left out"].append(files[name].name)
@@ -96,18 +96,15 @@ def mismatches(folder: Path, clips: Mapping[str, float]) -> dict[str, list[str]]
         if abs(info.duration - clips[name]) > TOLERANCE_S:
             done = "padded with silence" if info.duration < clips[name] else "cut"
             found["of another length"].append(f"{file.name}: {info.duration:.2f} s of {clips[name]:g}, {done}")
-        if info.samplerate != usual:
-            found["of another sample rate, resampled"].append(f"{file.name}: {info.samplerate} Hz, not {usual}")
+        if info.samplerate != system.sample_rate:
+            found["of another sample rate, resampled"].append(
+                f"{file.name}: {info.samplerate} Hz, not {system.sample_rate}"
+            )
         if info.channels != 1:
             found["not mono, mixed"].append(f"{file.name}: {info.channels} channels")
         if not read_audio(file, sample_rate=info.samplerate).any():
             found["silent"].append(file.name)
     return {kind: names for kind, names in found.items() if names}
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Clip id to file."""
-    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix.lower() in ENDINGS}
 
 
 def _info(file: Path) -> Any:

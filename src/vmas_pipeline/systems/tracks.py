@@ -13,11 +13,11 @@ import pandas as pd
 from vmas_pipeline.features.resize import resize_frames
 from vmas_pipeline.features.shards import Sample, read_clips, read_index
 from vmas_pipeline.generator import Music, clip_seed
-from vmas_pipeline.media import ClipSpec, local, measure, read_audio, read_frames
+from vmas_pipeline.media import ClipSpec, measure, read_frames, read_music
 from vmas_pipeline.versioning import content_hash
 
 PICTURE = 8
-"""Pixels on the short side of the pictures by which videos are compared."""
+"""Pixels on a side of the pictures by which videos are compared."""
 
 
 class TracksSystem:
@@ -77,7 +77,11 @@ class TracksSystem:
 
     def _track(self, row: int, duration_s: float) -> np.ndarray:
         sample = next(read_clips(self.features / self.from_split, self.index.iloc[[row]]))
-        return own_music(sample, self.sample_rate, duration_s)
+        return read_music(sample.row, self.sample_rate, duration_s)
+
+    def most_alike(self, likeness: np.ndarray, own: str) -> int:
+        """Row of the index with the highest likeness float [M], other than those of a source."""
+        return int(np.argmax(np.where(self.index["source_id"].to_numpy() == own, -np.inf, likeness)))
 
 
 class RandomTrackSystem(TracksSystem):
@@ -108,30 +112,16 @@ class NearestTrackSystem(TracksSystem):
 
     def choose(self, frames: np.ndarray, seed: int, own: str) -> int:
         """The highest cosine of the pictures, among other sources."""
-        likeness = self.pictures @ picture(frames)
-        return int(np.argmax(np.where(self.index["source_id"].to_numpy() == own, -np.inf, likeness)))
-
-
-def own_music(sample: Sample, sample_rate: int, duration_s: float | None = None) -> np.ndarray:
-    """The true music from a clip's start on, float32 [N]; by default of the clip's length."""
-    row = sample.row
-    return read_audio(
-        local(row["audio_path"]),
-        sample_rate=sample_rate,
-        start_s=row["start_s"],
-        duration_s=duration_s or row["duration_s"],
-    )[0]
+        return self.most_alike(self.pictures @ picture(frames), own)
 
 
 def picture(frames: np.ndarray) -> np.ndarray:
     """How a clip looks and changes: mean and deviation over time of its coarse colours, as a unit vector float32 [D].
 
     Args:
-        frames: uint8 [F, H, W, 3].
+        frames: square, uint8 [F, H, H, 3].
     """
     chosen = frames[np.linspace(0, len(frames) - 1, TracksSystem.looked_at).round().astype(int)]
-    side = min(chosen.shape[1:3])
-    top, left = ((length - side) // 2 for length in chosen.shape[1:3])
-    coarse = resize_frames(chosen[:, top : top + side, left : left + side], PICTURE).astype(np.float32) / 255
+    coarse = resize_frames(chosen, PICTURE).astype(np.float32) / 255
     vector = np.concatenate([coarse.mean(axis=0).ravel() - 0.5, coarse.std(axis=0).ravel(), [1e-3]])
     return (vector / np.linalg.norm(vector)).astype(np.float32)

@@ -14,7 +14,6 @@ SUBSETS = 15
 def compute(measured: Measured) -> list[MetricResult]:
     """FAD to the true music of the same clips, on a scale from one track for all videos to other true music."""
     reference, training = measured.true.embeddings, measured.training.embeddings
-    nearest = training[np.square(training - reference.mean(axis=0)).sum(axis=1).argmin()]
     levels = {"codec": frechet_distance(reference, measured.codec.embeddings)}
     endless, fit = extrapolated_distance(reference, measured.generated.embeddings)
     return [
@@ -22,7 +21,7 @@ def compute(measured: Measured) -> list[MetricResult]:
             name="fad",
             title="FAD",
             value=frechet_distance(reference, measured.generated.embeddings),
-            chance=frechet_distance(reference, np.stack([nearest, nearest])),
+            chance=frechet_distance(reference, np.stack([measured.best_single_track] * 2)),
             ceiling=frechet_distance(reference, training),
             higher_is_better=False,
             levels=levels,

@@ -15,14 +15,13 @@ SCALE = 100.0
 def compute(measured: Measured) -> list[MetricResult]:
     """KAD to the true music of the same clips, on a scale from one track for all videos to other true music."""
     reference, training = measured.true.embeddings, measured.training.embeddings
-    nearest = training[np.square(training - reference.mean(axis=0)).sum(axis=1).argmin()]
     codec = kernel_distance(reference, measured.codec.embeddings)
     return [
         MetricResult(
             name="kad",
             title="KAD",
             value=kernel_distance(reference, measured.generated.embeddings),
-            chance=kernel_distance(reference, np.stack([nearest, nearest])),
+            chance=kernel_distance(reference, np.stack([measured.best_single_track] * 2)),
             ceiling=kernel_distance(reference, training),
             higher_is_better=False,
             levels={"codec": codec},
