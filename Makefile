@@ -1,10 +1,11 @@
 # make demo [ENV=smoke]: everything from nothing to a video with music. Needs Python 3.11 or 3.12 and make only.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz docs gpu-benchmarks lint
+.PHONY: help setup demo test test-flow fuzz docs gpu-benchmarks lint
 
 BIN := .venv/bin
 STAMP := .venv/.setup-done
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 ENV ?=
 ARGS ?=
 
@@ -18,7 +19,10 @@ demo: setup ## the whole flow, then music for one held-out clip; ENV=smoke for a
 	$(BIN)/python -m vmas_pipeline.pipelines.demo $(if $(ENV),--env $(ENV))
 
 test: setup ## the tests; ARGS="-k curation" for some of them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+	$(PYTEST) -m "not flow" $(ARGS)
+
+test-flow: setup ## the tests that run the flow as a user does, or kill it, for minutes
+	$(PYTEST) -m flow $(ARGS)
 
 fuzz: setup ## 500 damaged videos through curation and generation; VMAS_MUTATIONS=N for another number
 	VMAS_MUTATIONS=$(or $(VMAS_MUTATIONS),500) $(BIN)/python -m pytest -s tests/media/test_mutations.py

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[1]
 

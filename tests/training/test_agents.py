@@ -50,6 +50,7 @@ def lose_node(agent: subprocess.Popen) -> None:
     assert psutil.wait_procs(ranks, timeout=30)[1] == []
 
 
+@pytest.mark.flow
 @pytest.mark.timeout(400)
 def test_killing_one_agent_ends_the_run_with_a_message_and_a_restart_goes_on(
     features, codec, clip, small_config, tmp_path, new_run

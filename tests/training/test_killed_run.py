@@ -62,6 +62,7 @@ def steps(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*/step-????????"))
 
 
+@pytest.mark.flow
 @pytest.mark.timeout(600)
 def test_a_run_that_is_killed_loses_a_checkpoint_and_finds_a_full_disk_ends_as_the_unbroken_one(
     features, codec, clip, small_config, tmp_path, capfd, new_run
