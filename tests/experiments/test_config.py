@@ -50,6 +50,20 @@ def test_vidmusicgen_sees_sixteen_frames_and_no_term_for_alignment(environment, 
     assert rows["vmas"].train is None  # the flow's own model
 
 
+@pytest.mark.parametrize(("environment", "frames"), [("base", (48, 8, 8)), ("paper", (96, 16, 16))])
+def test_the_encoders_are_compared_under_the_papers_conditioning_with_the_frames_that_each_sees(environment, frames):
+    models = [planned.train.model.build() for planned in plan(*experiment("encoders", environment))]
+    assert tuple(model.video.frames for model in models) == frames
+    assert {model.frames_per_clip for model in models} == {frames[0]}
+    assert [(dict(model.curves), model.pool_video) for model in models] == [({}, False)] * 3
+    assert [model.video.kind for model in models] == ["hiera", "hiera", "clip_vit"]
+
+
+def test_features_belong_to_what_is_trained():
+    with pytest.raises(ValidationError, match=r"features \(elsewhere\) are what a variant is trained on, and this one"):
+        Variant(features=Path("elsewhere"))
+
+
 @pytest.mark.parametrize("environment", ["base", "smoke", "paper"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_variant_of_every_environment_is_a_known_kind_that_one_machine_trains(name, environment):

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from vmas_pipeline import tracking
 from vmas_pipeline.evaluation.config import EvaluationConfig
-from vmas_pipeline.experiments.config import ExperimentConfig, Variant
+from vmas_pipeline.experiments.config import ExperimentConfig, Planned, Variant, plan
 from vmas_pipeline.experiments.report import write_experiment_report
 from vmas_pipeline.experiments.run import Flow, run_experiment
 from vmas_pipeline.training.config import EngineConfig, ModelConfig, MonitoringConfig, TrainConfig
@@ -115,6 +115,22 @@ def test_other_settings_run_again(ran, flow, store):
     tracking.end_run()
     assert list(table["variant"]) == ["flow_peaks", "silence"]
     assert len(pd.read_parquet(work / "silence-0" / "clips.parquet")) == 6  # a folder of music only grows
+
+
+def test_another_data_set_to_train_on_must_be_there_and_hold_no_evaluated_source(flow, tmp_path):
+    (planned,) = plan_of(Variant(train={}, features=tmp_path / "none"))
+    with pytest.raises(ValueError, match="there are no shards in .*none: see the comment above its experiment"):
+        flow.training_features(planned)
+    shutil.copytree(flow.features / "test", tmp_path / "leaking" / "train")
+    (planned,) = plan_of(Variant(train={}, features=tmp_path / "leaking"))
+    with pytest.raises(ValueError, match=r"(\d+) of the \1 evaluated sources are among those that .*curation.split"):
+        flow.training_features(planned)
+    (planned,) = plan_of(Variant(train={}, features=flow.features))
+    assert flow.training_features(planned) == flow.features
+
+
+def plan_of(variant: Variant) -> list[Planned]:
+    return plan(TRAIN, ExperimentConfig(variants={"other": variant, "silence": Variant(kind="silence")}))[:1]
 
 
 def test_the_report_plays_every_system_under_the_same_clips(ran, world, tmp_path):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class Variant:
     """The kind's options."""
     source: Path | None = None
     """The folder that it is loaded from; None: what the flow has made for its kind."""
+    features: Path | None = None
+    """Shards of another data set that it is trained on, made with the flow's codec; None: the flow's. The evaluated
+    clips are the flow's in any case."""
     note: str = ""
     """How it departs from what it stands for; printed in its row."""
 
@@ -38,6 +41,8 @@ class Variant:
                 f"train belongs to kinds {', '.join(('vmas', *TRAINED))} without a source, not to {self.kind} of "
                 f"{self.source}"
             )
+        if self.features and self.train is None:
+            raise ValueError(f"features ({self.features}) are what a variant is trained on, and this one has no train")
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -45,8 +50,8 @@ class ExperimentConfig:
     """Which variants are compared. All are evaluated on the flow's held-out clips."""
 
     variants: dict[str, Variant | None]
-    """Name to kind, train, options, source and note. The others are compared with the first; null removes a variant
-    that another environment defines."""
+    """Name to kind, train, options, source, features and note. The others are compared with the first; null removes a
+    variant that another environment defines."""
     train: dict[str, Any] = field(default_factory=dict)
     """Overrides of the `train` parameters for all that are trained, such as fewer steps."""
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -84,7 +89,7 @@ class Planned:
     @property
     def settings(self) -> dict[str, Any]:
         """All that makes it what it is; the note does not."""
-        return {**asdict(replace(self.variant, train=None, note="")), "train": self.train and asdict(self.train)}
+        return asdict(self.variant) | {"train": self.train and asdict(self.train), "note": ""}
 
     def key(self, *more: str) -> str:
         """Names its result, given whatever else it depends on."""

@@ -11,6 +11,7 @@ from vmas_pipeline.evaluation.evaluate import evaluate
 from vmas_pipeline.evaluation.paired import difference
 from vmas_pipeline.experiments.config import ExperimentConfig, Planned, plan
 from vmas_pipeline.experiments.table import row_of
+from vmas_pipeline.features.shards import read_index
 from vmas_pipeline.media import ClipSpec, whole_file
 from vmas_pipeline.systems import SYSTEMS, TRAINED, load_system
 from vmas_pipeline.systems.config import GenerationConfig
@@ -53,7 +54,28 @@ class Flow:
 
     def data(self, *splits: str) -> list[str]:
         """Names the features' clips of these splits, and the codec."""
-        return [content_hash(self.codec), *(content_hash(self.features / s / "index.parquet") for s in splits)]
+        return [content_hash(self.codec), *_clips_of(self.features, *splits)]
+
+    def training_features(self, planned: Planned) -> Path:
+        """The shards that a variant is trained on.
+
+        Raises:
+            ValueError: another data set without shards, or with sources that are evaluated here.
+        """
+        if (other := planned.variant.features) is None:
+            return self.features
+        if not (other / "train" / "index.parquet").is_file():
+            raise ValueError(
+                f"variant {planned.name}: there are no shards in {other}: see the comment above its experiment in "
+                "conf/base/parameters.yml for what makes them"
+            )
+        tested = set(read_index(self.features / self.generation.split)["source_id"])
+        if shared := sorted(tested & set(read_index(other / "train")["source_id"])):
+            raise ValueError(
+                f"variant {planned.name}: {len(shared)} of the {len(tested)} evaluated sources are among those that "
+                f"{other} trains on, the first {shared[0]}: give both data sets the same curation.split"
+            )
+        return other
 
 
 def run_experiment(
@@ -125,19 +147,20 @@ def _run(planned: Planned, flow: Flow, folder: Path, key: str) -> dict[str, Any]
 
 def _train(planned: Planned, flow: Flow, folder: Path, logger: RunLogger) -> dict[str, Any]:
     """Train the variant's model unless it is there; its last losses and its cost."""
-    key = planned.key(*flow.data("train", "validation"))
+    features = flow.training_features(planned)
+    key = planned.key(content_hash(flow.codec), *_clips_of(features, "train", "validation"))
     if (done := _stored(folder / TRAINING)) and done["key"] == key and (folder / planned.variant.kind).is_dir():
         logger.tags({"trained_in": done["run_id"]})
         return done["row"]
     before, kind = _cpu_s(), planned.variant.kind
     if kind == "vmas":
         losses = train(
-            planned.train, flow.clip, flow.features, flow.codec, folder / kind, folder / "checkpoints", logger.run_id
+            planned.train, flow.clip, features, flow.codec, folder / kind, folder / "checkpoints", logger.run_id
         )
         losses = {name: losses[name] for name in ("codebook_0", "beat_frames", "gap")}
     else:
         _, fit = TRAINED[kind]
-        losses = fit(planned.train, flow.features, folder / kind)
+        losses = fit(planned.train, features, folder / kind)
     row = {**losses, "clips_seen": planned.train.clips_seen, "training_cpu_s": round(_cpu_s() - before, 1)}
     _store(folder / TRAINING, {"key": key, "run_id": logger.run_id, "row": row})
     return row
@@ -155,7 +178,14 @@ def _key(planned: Planned, flow: Flow) -> str:
     source = [] if planned.train or flow.source(planned) == flow.features else [content_hash(flow.source(planned))]
     drawn = f"{flow.generation.split} {flow.generation.clips}"
     measured = [code_version("vmas_pipeline.evaluation.evaluate"), str(flow.evaluation), drawn]
-    return planned.key(*flow.data("train", flow.generation.split), *source, *code, *measured)
+    learnt = _clips_of(planned.variant.features, "train") if planned.variant.features else []
+    return planned.key(*flow.data("train", flow.generation.split), *learnt, *source, *code, *measured)
+
+
+def _clips_of(features: Path, *splits: str) -> list[str]:
+    """Names the clips of these splits; a split that is missing has a name too."""
+    indices = [features / split / "index.parquet" for split in splits]
+    return [content_hash(index) if index.is_file() else "none" for index in indices]
 
 
 def _cpu_s() -> float:

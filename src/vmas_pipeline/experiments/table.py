@@ -22,8 +22,8 @@ def row_of(metrics: dict[str, Any], record: Record) -> dict[str, Any]:
         record: of its music.
 
     Returns:
-        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; parameters,
-        where it states them; compute_s, mean CPU seconds of a clip.
+        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; parameters and
+        encoder_multiply_adds, where it states them; compute_s, mean CPU seconds of a clip.
     """
     results = {result.name: result for result in results_of(metrics)}
     aligned = results["mv_align"]
@@ -35,5 +35,6 @@ def row_of(metrics: dict[str, Any], record: Record) -> dict[str, Any]:
         "mv_align_high": high,
         "mv_align_chance": aligned.chance,
         "parameters": record.about.get("parameters"),
+        "encoder_multiply_adds": record.about.get("encoder_multiply_adds"),
         "compute_s": float(np.mean(list(record.compute_s.values()))),
     }

@@ -1,5 +1,5 @@
 """The experiments over what the flow has made: the ablation (paper Table 5), the comparison of systems (Table 3), the
-data size (section 6.2) and sweeps of the sampling.
+video encoders (Table 6), retrieval (Table 7), data size and cleaning (section 6.2) and sweeps of the sampling.
 
 Each reads its variants from the section of its own name. Not part of the default flow.
 """
@@ -18,7 +18,15 @@ from vmas_pipeline.systems.config import GenerationConfig
 from vmas_pipeline.tracking import active_logger
 from vmas_pipeline.training.config import TrainConfig
 
-EXPERIMENTS = {"ablation": "variant", "comparison": "system", "data_size": "variant", "sweeps": "variant"}
+EXPERIMENTS = {
+    "ablation": "variant",
+    "comparison": "system",
+    "encoders": "encoder",
+    "retrieval": "system",
+    "data_size": "variant",
+    "data_cleaning": "variant",
+    "sweeps": "variant",
+}
 """Name -> what its table calls a variant."""
 
 

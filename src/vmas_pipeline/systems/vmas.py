@@ -46,6 +46,7 @@ class VMAsSystem:
         model, codec = self.generator.model, self.generator.codec
         return {
             "parameters": sum(weights.numel() for weights in model.parameters()),
+            "encoder_multiply_adds": model.video_encoder.multiply_adds(),
             "codec": {"codebooks": codec.codebooks, "card": codec.card, "tokens_per_second": codec.frame_rate},
             "sampling": asdict(self.generator.sampling),
             "model": model.config.to_dict(),

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from vmas_pipeline.model.weights import Loaded
 
@@ -74,6 +75,15 @@ class Encoder(nn.Module, ABC):
         Raises:
             ValueError: weights of another model; the message names entries and shapes.
         """
+
+    @torch.no_grad()
+    def multiply_adds(self) -> int:
+        """For one clip, attention included (paper Table 6, whose own figures count in two ways: docs/benchmarks.md)."""
+        size, place = self.config.frame_size, next(self.parameters())
+        frames = torch.zeros(1, 3, self.config.frames, size, size, device=place.device, dtype=place.dtype)
+        with FlopCounterMode(display=False) as counter:
+            self(frames)
+        return counter.get_total_flops() // 2
 
     def check(self, frames: Tensor) -> None:
         """Raise a ValueError unless frames are [B, 3, F, H, W] with the config's sizes."""
