@@ -73,7 +73,22 @@ def test_a_second_run_inspects_only_what_changed(raw: Path, tmp_path: Path) -> N
     assert after.manifest["clip_id"].tolist() == before.manifest["clip_id"].tolist()
     assert len(after.rejected) == len(before.rejected) + 1
     kept = {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir() if path in shards}
-    assert len(kept) == 2 and all(shards[path] == time for path, time in kept.items())
+    assert kept == shards
+
+
+def test_added_films_alone_are_inspected_wherever_they_sort(raw: Path, tmp_path: Path) -> None:
+    films, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(raw, films, ignore=shutil.ignore_patterns("flawed-*"))
+    before = curate(CONFIG, CLIP, films, out)
+    shards = {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir()}
+    added = shutil.copy(raw / "synthetic" / "flawed-vocals-000.mp4", films / "000.mp4")
+    after = curate(CONFIG, CLIP, films, out)
+    assert after.rejected["source_path"].str.endswith("/000.mp4").sum() == 2
+    assert after.manifest["clip_id"].tolist() == before.manifest["clip_id"].tolist()
+    assert {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir() if path in shards} == shards
+    Path(added).unlink()
+    curate(CONFIG, CLIP, films, out)
+    assert {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir()} == shards
 
 
 def test_other_settings_judge_anew(raw: Path, tmp_path: Path) -> None:

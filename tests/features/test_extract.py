@@ -105,6 +105,18 @@ def test_a_clip_that_cannot_be_read_is_recorded_and_the_rest_goes_on(manifest, c
     assert len(list(read_shards(out / "train"))) == 2
 
 
+def test_added_clips_make_shards_of_their_own_and_training_keeps_its_order(manifest, codec, tmp_path):
+    out = extract_features(CONFIG, CLIP, manifest[1:], codec, tmp_path / "grown")
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/*.tar")}
+    extract_features(CONFIG, CLIP, manifest, codec, out)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    whole = extract_features(CONFIG, CLIP, manifest, codec, tmp_path / "at once")
+    grown, once = (pd.read_parquet(folder / "train" / "index.parquet") for folder in (out, whole))
+    assert grown["shard"].tolist() == ["000001.tar", "000000.tar", "000000.tar"]
+    assert grown["clip_id"].tolist() == once["clip_id"].tolist()
+    assert pd.read_parquet(out / "curves.parquet").equals(pd.read_parquet(whole / "curves.parquet"))
+
+
 def test_a_second_run_makes_only_what_is_missing_or_changed(manifest, codec, tmp_path):
     out = extract_features(CONFIG, CLIP, manifest, codec, tmp_path / "features")
     shards = sorted(out.glob("*/*.tar"))

@@ -17,8 +17,9 @@ from vmas_pipeline.curation.groups import group_sources
 from vmas_pipeline.curation.sources import file_state, find_sources
 from vmas_pipeline.curation.split import split_sources
 from vmas_pipeline.curation.table import columns, inspected_columns, refusal_columns
-from vmas_pipeline.media import ClipSpec, remove_partial, whole_file
-from vmas_pipeline.scale_out import map_shards, split_into_shards
+from vmas_pipeline.media import ClipSpec, portable, remove_partial, whole_file
+from vmas_pipeline.parts import freeze
+from vmas_pipeline.scale_out import map_shards
 from vmas_pipeline.versioning import code_version
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class Curated:
 def curate(config: CurationConfig, clip: ClipSpec, raw: Path, out: Path) -> Curated:
     """Examines all videos of a folder and cuts what is fit into clips; the cuts are virtual, nothing is re-encoded.
 
-    Results are kept shard by shard in `out/shards`: a second run examines only what is new or changed, and what could
-    not be examined before. A change of the code that examines counts as a change of everything.
+    Results are kept shard by shard in `out/shards`: a second run examines only shards with videos that are new, changed
+    or could not be examined before; new videos form shards of their own. A change of the code that examines counts as a change of everything.
 
     Args:
         config: what is kept, and how the work is spread.
         clip: what a clip is.
         raw: any tree of videos, with yt-dlp's sidecars where there are any.
-        out: gets shards/, and stems/ where voices are taken out.
+        out: gets parts/, shards/, and stems/ where voices are taken out.
 
     Raises:
         ValueError: no video in `raw`; a filter lacks its weights; not one video could be examined.
@@ -80,11 +81,12 @@ class _Shard:
 
 
 def _plan(config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Path) -> list[_Shard]:
-    """Cuts the list of videos into shards, each named by everything that its rows depend on."""
+    """The videos' shards, each named by everything that its rows depend on; a video stays in the shard of its first run."""
     code = code_version(inspect.__name__, *(type(each).__module__ for each in config.chosen.values()))
     common = [code, config.identity(), asdict(clip), inspected_columns(config)]
-    shards = []
-    for part in split_into_shards(paths, config.sources_per_shard):
+    named, shards = {portable(path): path for path in paths}, []
+    for names in freeze(out / "parts", list(named), config.sources_per_shard).values():
+        part = [named[name] for name in names]
         key = json.dumps([common, [file_state(path) for path in part]], default=str)
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         shards.append(_Shard(paths=part, result=out / "shards" / f"{name}.parquet"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.shards import Sample, check_strip, write_shard
 from vmas_pipeline.media import ClipSpec, MediaError, remove_partial, whole_file
+from vmas_pipeline.parts import freeze
 from vmas_pipeline.versioning import code_version, content_hash
 
 if TYPE_CHECKING:
@@ -81,14 +82,15 @@ def extract_features(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataF
 
 
 def plan(config: FeaturesConfig, clip: ClipSpec, manifest: "pd.DataFrame", codec: Path, out: Path) -> list[Shard]:
-    """Divide each split of the manifest into shards, in row order."""
+    """The shards of each split, in row order; a clip stays in the shard of its first run."""
     settings = {name: value for name, value in asdict(config).items() if name not in ("backend", "workers")}
     settings["raft_weights"] = config.raft_weights and content_hash(config.raft_weights)
     common = [code_version("vmas_pipeline.features.clip", __name__), settings, asdict(clip), content_hash(codec)]
     shards = []
     for split, part in manifest[[*INDEXED, "audio_path"]].groupby("split", sort=True):
-        for number, first in enumerate(range(0, len(part), config.shard_size)):
-            chosen = part.iloc[first : first + config.shard_size]
+        rows = part.set_index("clip_id", drop=False)
+        for number, names in freeze(out / "parts" / str(split), list(rows.index), config.shard_size).items():
+            chosen = rows.loc[names]
             text = json.dumps(common, sort_keys=True, default=str) + chosen.to_csv(index=False)
             key = hashlib.sha256(text.encode()).hexdigest()[:16]
             shards.append(Shard(path=out / str(split) / f"{number:06d}.tar", key=key, rows=chosen))
@@ -176,7 +178,7 @@ def _write_tables(records: "pd.DataFrame", out: Path) -> None:
     if failed.all():
         first = records.iloc[0]
         raise ValueError(f"not one of {len(records)} clips could be read; the first: {first['detail']}")
-    good = records[~failed]
+    good = records[~failed].sort_values("clip_id", ignore_index=True)  # the order of training, whatever the shards
     tables = {
         "failed.parquet": records.loc[failed, [*INDEXED, "reason", "detail"]],
         "curves.parquet": good[["clip_id", "split", "genre", *CURVES]],
