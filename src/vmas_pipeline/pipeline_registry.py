@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from vmas_pipeline.pipelines import (
     codec,
     curation,
+    curation_plan,
     evaluation,
     experiments,
     features,
@@ -31,6 +32,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     aside = {
         **{name: experiments.pipeline(name) for name in experiments.EXPERIMENTS},
         "films": films.pipeline(),
+        "curation_plan": curation_plan.pipeline(),
         "train_plan": train.plan_pipeline(),
     }
     return {**flow, **aside, "__default__": sum(flow.values(), Pipeline([]))}

@@ -26,7 +26,7 @@ def pipelines():
 
 
 def test_the_default_is_the_flow_without_what_stands_aside(pipelines):
-    assert [*pipelines] == [*FLOW, *EXPERIMENTS, "films", "train_plan", "__default__"]
+    assert [*pipelines] == [*FLOW, *EXPERIMENTS, "films", "curation_plan", "train_plan", "__default__"]
     in_flow = {node.name for name in FLOW for node in pipelines[name].nodes}
     assert {node.name for node in pipelines["__default__"].nodes} == in_flow
 

@@ -38,7 +38,8 @@ def curate(config: CurationConfig, clip: ClipSpec, raw: Path, out: Path) -> Cura
     """Examines all videos of a folder and cuts what is fit into clips; the cuts are virtual, nothing is re-encoded.
 
     Results are kept shard by shard in `out/shards`: a second run examines only shards with videos that are new, changed
-    or could not be examined before; new videos form shards of their own. A change of the code that examines counts as a change of everything.
+    or could not be examined before; new videos form shards of their own. A change of the code that examines counts as a
+    change of everything.
 
     Args:
         config: what is kept, and how the work is spread.
@@ -81,7 +82,7 @@ class _Shard:
 
 
 def _plan(config: CurationConfig, clip: ClipSpec, paths: Sequence[Path], out: Path) -> list[_Shard]:
-    """The videos' shards, each named by everything that its rows depend on; a video stays in the shard of its first run."""
+    """The shards, named by everything that their rows depend on; a video stays in the shard of its first run."""
     code = code_version(inspect.__name__, *(type(each).__module__ for each in config.chosen.values()))
     common = [code, config.identity(), asdict(clip), inspected_columns(config)]
     named, shards = {portable(path): path for path in paths}, []

@@ -1,4 +1,4 @@
-"""Settings of the feature extraction."""
+"""Settings of the feature extraction, and of the plan for a larger one."""
 
 from pathlib import Path
 from typing import Literal
@@ -31,3 +31,19 @@ class FeaturesConfig:
     """Where shards are computed: on Ray, or in this process."""
     workers: int | None = Field(default=None, ge=1)
     """Concurrent shards; null uses all cores."""
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class CurationPlanConfig:
+    """The candidates and the cluster that a plan is made for."""
+
+    candidates: int = Field(default=15_300_000, ge=1)
+    """Videos to curate; the default is the paper's (Table 1)."""
+    duration_s: float = Field(default=240.0, gt=0)
+    """Mean length of a candidate, in seconds."""
+    cores: int = Field(default=1000, ge=1)
+    """CPU cores of the cluster."""
+    gpus: int = Field(default=8, ge=1)
+    """Its GPUs, of the kind that is here; they count only if this machine has one."""
+    sample: int = Field(default=16, ge=2)
+    """Videos of 01_raw that are worked through to measure the rates."""
