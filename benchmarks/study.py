@@ -16,10 +16,12 @@ import numpy as np
 from scipy.stats import norm
 from timing import add_device, begin, print_line
 
-from vmas_pipeline.study.config import StudyConfig
 from vmas_pipeline.study.crossed import crossed
 from vmas_pipeline.study.power import TYPICAL, Components, components, power_table
 from vmas_pipeline.study.simulation import Truth, simulated_answers, simulated_items
+
+VIDEOS, PER_RATER = 100, 10
+"""Of the studies whose power is measured."""
 
 SCALE = {"first": 1.0, "neither": 0.0, "second": -1.0}
 STUDIES = (
@@ -73,14 +75,13 @@ def _coverage(raters: int, truth: Truth, options: argparse.Namespace) -> None:
 
 def _power(options: argparse.Namespace) -> None:
     """Of the differences of the table, with a population of the variances `TYPICAL`."""
-    config = StudyConfig(pairs=100)
-    for difference, raters in power_table(TYPICAL, config).items():
+    for difference, raters in power_table(TYPICAL, VIDEOS, PER_RATER).items():
         if raters is None or raters < 4:
             continue
         truth = _advantage(difference)
-        found, parts = 0.0, []
+        found, parts = 0.0, list[Components]()
         for seed in range(options.studies):
-            answers = _answers(truth, raters, config.pairs, seed)
+            answers = _answers(truth, raters, VIDEOS, seed)
             found += (_two_way(*answers)[0] > 0) / options.studies
             parts.append(components(*answers))
         print_line(
@@ -91,7 +92,7 @@ def _power(options: argparse.Namespace) -> None:
             device=options.device,
             difference=difference,
             raters=raters,
-            videos=config.pairs,
+            videos=VIDEOS,
             variances=[
                 round(float(np.mean([getattr(p, name) for p in parts])), 3) for name in Components.__annotations__
             ],
@@ -111,7 +112,7 @@ def _advantage(difference: float) -> Truth:
 
 def _answers(truth: Truth, raters: int, videos: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Preferences, raters and videos of the answers to one question."""
-    both = simulated_answers(truth, simulated_items(videos), raters, 10, seed)
+    both = simulated_answers(truth, simulated_items(videos), raters, PER_RATER, seed)
     rows = [row for row in both if row["question"] == "quality"]
     preferences = np.array([SCALE[row["answer"]] for row in rows])
     return preferences, np.array([row["rater"] for row in rows]), np.array([row["item"] for row in rows])

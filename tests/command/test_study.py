@@ -81,14 +81,18 @@ def test_power_tells_raters_and_where_none_will_do(capsys):
         (["create", "../up", "--systems", "a,b"], "../up cannot name a study"),
         (["create", "new", "--systems", "a,b"], "no music by a: give a folder of <clip_id>.wav"),
         (["create", "new", "--systems", "ours,theirs", "--pairs", "500"], "have music for 5 clips, but 500 pairs"),
-        (["create", "new", "--systems", "ours,theirs", "--lufs", "3"], "lufs"),
+        (["create", "new", "--systems", "ours,theirs", "--lufs", "3"], "settings do not fit: lufs: Input should be"),
         (["serve", "absent"], "holds no study: make one with"),
+        (["serve", "made", "--port", "70000"], "cannot listen on 127.0.0.1, port 70000"),
         (["analyse", "absent"], "holds no study: make one with"),
         (["analyse", "absent.csv"], "absent.csv"),
         (["export", "absent"], "--out"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, message, project, capsys):
+    if arguments[1] == "made":
+        study("create", "made", "--systems", "ours,theirs", *SIZE, "--data", project)
+        capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         study(*arguments, "--data", project)
     errors = capsys.readouterr().err

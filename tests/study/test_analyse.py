@@ -8,7 +8,7 @@ from scipy.stats import norm, t
 from vmas_pipeline.study.agreement import krippendorff_alpha, preference_agreement
 from vmas_pipeline.study.analyse import analyse
 from vmas_pipeline.study.answers import COLUMNS, attentive, read_answers, write_answers
-from vmas_pipeline.study.config import QUESTIONS, StudyConfig
+from vmas_pipeline.study.config import QUESTIONS
 from vmas_pipeline.study.crossed import crossed
 from vmas_pipeline.study.power import TYPICAL, Components, components, raters_needed, standard_error
 from vmas_pipeline.study.report import summary, write_study_report
@@ -187,7 +187,7 @@ def test_a_whole_study_with_simulated_raters_recovers_their_preference(study, ra
 def test_the_report_shows_every_figure(tmp_path):
     rows = simulated_answers(Truth(advantage=1.0), simulated_items(20, ("ours", "a_b", "c")), 20, 6)
     result = analyse(pd.DataFrame(rows))
-    page = write_study_report(tmp_path, result, StudyConfig(pairs=20, per_rater=6)).read_text()
+    page = write_study_report(tmp_path, result).read_text()
     table = pd.read_csv(tmp_path / "preferences.csv")
     assert list(table["second"]) == ["a_b", "a_b", "c", "c"] and (tmp_path / "figure.png").stat().st_size > 10_000
     for row in table.itertuples():

@@ -1,12 +1,14 @@
 """`vmas study`: the listening study, from folders of music to preference rates."""
 
 import argparse
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline.command.numbers import one_or_more, whole
 
 if TYPE_CHECKING:
+    from vmas_pipeline.study.config import StudyConfig
     from vmas_pipeline.study.store import Store
 
 DESCRIPTION = """\
@@ -63,7 +65,7 @@ def _add_create(steps: Any) -> None:
 def _add_serve(steps: Any) -> None:
     parser = _step(steps, "serve", _serve, "serve the page for raters")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=one_or_more, default=8001, help="port (default: %(default)s)")
+    parser.add_argument("--port", type=whole, default=8001, help="port (default: %(default)s)")
     parser.add_argument("--invited", action="store_true", help="admit only the links of `vmas study invite`")
     parser.add_argument(
         "--raters", type=one_or_more, default=1000, help="the most that may begin (default: %(default)s)"
@@ -108,26 +110,29 @@ def _store(options: argparse.Namespace) -> "Store":
 def _create(options: argparse.Namespace) -> None:
     folder = _folder(options)
     from vmas_pipeline.command.project import Project
-    from vmas_pipeline.study.config import StudyConfig
     from vmas_pipeline.study.create import create_study, find_system
 
-    about = options.about.read_text(encoding="utf-8").strip() if options.about else ""
-    config = StudyConfig(
-        title=options.title,
-        about=about,
-        pairs=options.pairs,
-        per_rater=options.per_rater,
-        checks=options.checks,
-        every_two=options.every_two,
-        lufs=options.lufs,
-        seed=options.seed,
-    )
+    config = _config(options)
     systems = [find_system(text.strip(), options.data) for text in options.systems.split(",")]
     project = Project(options.data)
     store = create_study(folder, config, systems, project.clips(), project.clip.duration_s)
     checks = sum(item.is_check for item in store.items.values())
     print(f"{folder}: {len(store.items) - checks} pairs, {checks} attention checks")
     print(f"serve it: vmas study serve {options.name}")
+
+
+def _config(options: argparse.Namespace) -> "StudyConfig":
+    from pydantic import ValidationError
+
+    from vmas_pipeline.generator import one_line
+    from vmas_pipeline.study.config import StudyConfig
+
+    about = options.about.read_text(encoding="utf-8").strip() if options.about else ""
+    sizes = {name: getattr(options, name) for name in ("pairs", "per_rater", "checks", "every_two", "lufs", "seed")}
+    try:
+        return StudyConfig(title=options.title, about=about, **sizes)
+    except ValidationError as error:
+        raise ValueError(f"the study's settings do not fit: {one_line(error)}") from error
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -141,10 +146,20 @@ def _serve(options: argparse.Namespace) -> None:
     if lacking := missing(store.folder / MEDIA, list(store.items.values())):
         raise ValueError(f"{store.folder} lacks {len(lacking)} videos: run `vmas study create` again to complete it")
     app = make_app(store, invited_only=options.invited, most_raters=options.raters)
-    who = "only invited raters can begin" if options.invited else "anyone with this address can begin"
-    print(f"http://{options.host}:{options.port}/  ({who}; Ctrl-C ends it)", flush=True)
-    # no log of who came when
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning", access_log=False, server_header=False)
+    with _listening(options.host, options.port) as listener:
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        who = "only invited raters can begin" if options.invited else "anyone with this address can begin"
+        print(f"http://{host}:{listener.getsockname()[1]}/  ({who}; Ctrl-C ends it)", flush=True)
+        # no log of who came when
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"cannot listen on {host}, port {port} ({error}): give another --host or --port") from error
 
 
 def _invite(options: argparse.Namespace) -> None:
@@ -163,29 +178,26 @@ def _export(options: argparse.Namespace) -> None:
 def _analyse(options: argparse.Namespace) -> None:
     from vmas_pipeline.study.analyse import analyse
     from vmas_pipeline.study.answers import COLUMNS, read_answers
-    from vmas_pipeline.study.config import StudyConfig
     from vmas_pipeline.study.report import summary, write_study_report
 
     given = Path(options.name)
     if given.suffix == ".csv":
-        table, config, out = read_answers(given), None, options.out or given.with_suffix("")
+        table, out = read_answers(given), options.out or given.with_suffix("")
     else:
         import pandas as pd
 
         store = _store(options)
-        table, config = pd.DataFrame(store.answers(), columns=list(COLUMNS)), store.config
+        table = pd.DataFrame(store.answers(), columns=list(COLUMNS))
         out = options.out or store.folder / "analysis"
     analysis = analyse(table)
     for line in summary(analysis):
         print(line)
-    print(f"\nreport: {write_study_report(out, analysis, config or StudyConfig())}")
+    print(f"\nreport: {write_study_report(out, analysis)}")
 
 
 def _power(options: argparse.Namespace) -> None:
-    from vmas_pipeline.study.config import StudyConfig
     from vmas_pipeline.study.power import TYPICAL, power_table
 
-    config = StudyConfig(pairs=options.pairs, per_rater=options.per_rater)
-    print(f"{'difference':>10}  raters, for 80 % power, {config.pairs} videos, {config.per_rater} pairs a rater")
-    for difference, needed in power_table(TYPICAL, config).items():
+    print(f"{'difference':>10}  raters, for 80 % power, {options.pairs} videos, {options.per_rater} pairs a rater")
+    for difference, needed in power_table(TYPICAL, options.pairs, options.per_rater).items():
         print(f"{difference:>10.0%}  {needed or 'none will do: use more videos'}")

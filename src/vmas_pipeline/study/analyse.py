@@ -12,7 +12,7 @@ from vmas_pipeline.study.agreement import preference_agreement
 from vmas_pipeline.study.answers import ANSWERS, attentive
 from vmas_pipeline.study.config import QUESTIONS
 from vmas_pipeline.study.crossed import crossed
-from vmas_pipeline.study.power import Components, components
+from vmas_pipeline.study.power import Components, components, power_table
 from vmas_pipeline.study.strength import bradley_terry
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Comparison:
     difference: Interval  # rate of the first minus that of the second
     agreement: float  # Krippendorff's alpha
     parts: Components
+
+    @property
+    def needed(self) -> dict[float, int | None]:
+        """Raters that another study like this one needs, see `power_table`."""
+        return power_table(self.parts, self.videos, self.answers / self.raters)
 
     @property
     def verdict(self) -> str:

@@ -39,7 +39,9 @@ def read_answers(path: Path) -> "DataFrame":
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype={"clip_id": str, "film": str, "first": str, "second": str})
+        table = pd.read_csv(
+            path, keep_default_na=False, dtype={"clip_id": str, "film": str, "first": str, "second": str}
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no table of answers: give what `vmas study export` wrote") from error
     lacking = [name for name in COLUMNS if name not in table]

@@ -116,7 +116,7 @@ def _pink_noise(samples: int) -> np.ndarray:
 
 
 def _tones(count: int) -> np.ndarray:
-    """Tones with pauses between them, float [N], each faded in and out, as loud as music at -23 LUFS."""
+    """Tones with pauses between them, float [N], each faded in and out, about as loud as the music."""
     t = np.arange(round(TONE_S * SAMPLE_RATE)) / SAMPLE_RATE
     fade = np.minimum(1, np.minimum(t, TONE_S - t) / 0.02)
     tone = 0.1 * np.sin(2 * np.pi * TONE_HZ * t) * fade

@@ -49,7 +49,7 @@ def _panel(axes: "Axes", comparisons: Sequence[Comparison]) -> None:
             if share >= LEAST_WRITTEN:
                 axes.text(
                     left + (0.02 if answer == "first" else share / 2),
-                    place,
+                    place - 0.07,
                     f"{share:.0%}",
                     color=INKS[answer],
                     ha="left" if answer == "first" else "center",
@@ -60,7 +60,7 @@ def _panel(axes: "Axes", comparisons: Sequence[Comparison]) -> None:
             left += share
         first = comparison.rates["first"]
         reach = [[first.mean - first.low], [first.high - first.mean]]
-        axes.errorbar(first.mean, place, xerr=reach, color="#10201e", capsize=3, linewidth=1.2)
+        axes.errorbar(first.mean, place + 0.2, xerr=reach, color="#10201e", capsize=2.5, linewidth=1.2)
     names = [f"vs. {_name(c.second)}" if one_first else f"{_name(c.first)} vs. {_name(c.second)}" for c in comparisons]
     axes.set_yticks(range(len(names)), names, fontsize=10)
     axes.set_xlim(0, 1)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vmas_pipeline.study.config import StudyConfig
-
 Z_INTERVAL, Z_POWER = 1.959964, 0.841621
 """Normal quantiles of a 95 % interval and of 80 % power."""
 
@@ -72,7 +70,6 @@ DIFFERENCES = (0.1, 0.15, 0.2, 0.3, 0.4)
 """For which the tables give the number of raters."""
 
 
-def power_table(parts: Components, config: StudyConfig, compared: int = 1) -> dict[float, int | None]:
-    """Raters needed for each difference, if every rater's pairs are shared among `compared` pairs of systems."""
-    per_rater = config.per_rater / compared
-    return {difference: raters_needed(difference, parts, config.pairs, per_rater) for difference in DIFFERENCES}
+def power_table(parts: Components, videos: int, per_rater: float) -> dict[float, int | None]:
+    """`raters_needed` for each of `DIFFERENCES`."""
+    return {difference: raters_needed(difference, parts, videos, per_rater) for difference in DIFFERENCES}

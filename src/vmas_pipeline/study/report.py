@@ -8,20 +8,18 @@ from typing import Any
 from vmas_pipeline.evaluation.page import write_page
 from vmas_pipeline.media import whole_file
 from vmas_pipeline.study.analyse import Analysis, Comparison
-from vmas_pipeline.study.config import QUESTIONS, StudyConfig
+from vmas_pipeline.study.config import QUESTIONS
 from vmas_pipeline.study.figure import TITLES, plot_preferences
-from vmas_pipeline.study.power import power_table
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def write_study_report(folder: Path, analysis: Analysis, config: StudyConfig) -> Path:
+def write_study_report(folder: Path, analysis: Analysis) -> Path:
     """Write an analysis.
 
     Args:
         folder: gets the three files.
         analysis: of a study's answers.
-        config: the study's: videos and pairs a rater, for the number of raters that a next one needs.
 
     Returns:
         The path of report.html.
@@ -37,17 +35,7 @@ def write_study_report(folder: Path, analysis: Analysis, config: StudyConfig) ->
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    compared = len({(comparison.first, comparison.second) for comparison in analysis.comparisons})
-    return write_page(
-        folder / "report.html",
-        TEMPLATE,
-        analysis=analysis,
-        questions=QUESTIONS,
-        titles=TITLES,
-        power=[(comparison, power_table(comparison.parts, config, compared)) for comparison in analysis.comparisons],
-        config=config,
-        compared=compared,
-    )
+    return write_page(folder / "report.html", TEMPLATE, analysis=analysis, questions=QUESTIONS, titles=TITLES)
 
 
 def summary(analysis: Analysis) -> Iterator[str]:
