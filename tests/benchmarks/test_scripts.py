@@ -18,6 +18,7 @@ TINY = {
     "loader.py": "--side 224 --clips 1 --repeats 1",
     "media.py": "--height 144 --repeats 1 --large 0.002",
     "memory.py": "--size vmas_base --tokens 20",
+    "study.py": "--studies 2 --kinds 1",
     "train.py": f"{DECODER} --batch 2",
     "vision.py": "--raft small --side 128 --frames 2 --repeats 1 --clip vit_xsmall_patch16_clip_224",
     "zero.py": "--ranks 1 --batch 2 --repeats 1",
