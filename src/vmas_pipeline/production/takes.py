@@ -22,6 +22,7 @@ from vmas_pipeline.media import (
     whole_folder,
     write_sound,
 )
+from vmas_pipeline.production.credentials import Signer, check_signable
 from vmas_pipeline.production.cuts import find_cuts
 from vmas_pipeline.production.given import TOKENS, given_codes, save_tokens, tokens_of
 from vmas_pipeline.production.mix import Mix, mix
@@ -83,6 +84,7 @@ def produce(
     *,
     model_name: str = "a model without a name",
     music: Path | None = None,
+    signer: Signer | None = None,
     progress: Report | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Production:
@@ -97,6 +99,7 @@ def produce(
         options: what is asked for.
         model_name: for the records.
         music: given music to keep, or to redo in sections: a sound, a video with one, or a take's tokens.
+        signer: adds content credentials to each take's sound and video.
         progress: called after each step; an exception from it stops the work, and nothing is left of it.
         limits: of the video.
 
@@ -108,6 +111,8 @@ def produce(
     folder = Path(folder)
     if folder.exists() and not (folder / RECORD).is_file() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds files that are no production: name a new folder, or an empty one")
+    if signer:
+        check_signable(options.container)
     generator = generator.with_sampling(**options.sampling)
     plan = plan_production(Path(video), generator, options, limits)
     with whole_folder(folder) as partial:
@@ -119,8 +124,11 @@ def produce(
             number = len(takes) + 1
             report("write", number - 1, options.candidates)
             mixed = mix(waveform, plan.start_s, plan.video, plan.info, options, limits)
-            record = _record(plan, generator, model_name, options, music, seed, scores, mixed)
+            record = {**_record(plan, generator, model_name, options, seed, scores, mixed), "signed": bool(signer)}
+            record["given_music"] = music is not None
             files, left = _write(plan, partial, number, options, mixed, record, limits)
+            if signer:
+                _sign(signer, partial, files, options, record)
             save_tokens(partial / files["tokens"], generator, codes)
             takes.append(Take(seed=seed, scores=scores, record=record, files={k: folder / n for k, n in files.items()}))
             report("write", number, options.candidates)
@@ -193,7 +201,6 @@ def _record(
     generator: Generator,
     model_name: str,
     options: Options,
-    music: Path | None,
     seed: int,
     scores: Scores,
     mixed: Mix,
@@ -204,7 +211,6 @@ def _record(
         "seed": seed,
         "music_s": [round(plan.start_s, 3), round(plan.end_s, 3)],
         "hits_s": [round(moment, 3) for moment in plan.hits_s],
-        "given_music": music is not None,
         "scores": {name: None if value is None else round(value, 4) for name, value in scores.items()},
         "sound": {**mixed.about, "sample_rate": mixed.sample_rate, "channels": len(mixed.sound)},
     }
@@ -227,6 +233,13 @@ def _write(
         write_sound(out, mixed.sound, mixed.sample_rate, kind=SOUNDS[ending], bits=24, comment=tag)
     _write_json(folder / files["record"], record)
     return files, left
+
+
+def _sign(signer: Signer, folder: Path, files: dict[str, str], options: Options, record: dict[str, Any]) -> None:
+    signer.sign(folder / files["music"], record, with_picture=False)
+    for name in {"video", "sound"} & set(files):
+        more = name == "video" or options.original != "replace"
+        signer.sign(folder / files[name], record, with_picture=more)
 
 
 def _write_json(path: Path, content: Any) -> None:
