@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
@@ -77,7 +76,12 @@ def watch(
 
 
 def score(
-    generator: Generator, watched: Watched, codes: Tensor, waveform: np.ndarray, hits_s: Sequence[float]
+    generator: Generator,
+    watched: Watched,
+    codes: Tensor,
+    onsets_s: np.ndarray,
+    duration_s: float,
+    hits_s: Sequence[float] = (),
 ) -> Scores:
     """Measure a take.
 
@@ -85,7 +89,8 @@ def score(
         generator: its model embeds the music.
         watched: the video.
         codes: int64 [K, T].
-        waveform: float32 [N], decoded from them.
+        onsets_s: of the music, seconds after its start.
+        duration_s: of the music.
         hits_s: where it shall strike, seconds after its start.
 
     Returns:
@@ -95,16 +100,14 @@ def score(
     """
     from vmas_pipeline.evaluation.alignment import mv_align  # brings the tables and statistics of all metrics
 
-    onsets = onset_times(waveform, generator.codec.sample_rate)
-    duration_s = len(waveform) / generator.codec.sample_rate
     scores: Scores = {
-        "alignment": mv_align(onsets, watched.peaks_s, watched.frame_rate),
-        "alignment_random": _random_alignment(len(onsets), duration_s, watched),
+        "alignment": mv_align(onsets_s, watched.peaks_s, watched.frame_rate),
+        "alignment_random": _random_alignment(len(onsets_s), duration_s, watched),
         "contrastive": _contrastive(generator, watched, codes),
-        "onsets_per_s": len(onsets) / duration_s,
+        "onsets_per_s": len(onsets_s) / duration_s,
     }
     if len(hits_s):
-        scores["hits"] = hit_share(onsets, hits_s)
+        scores["hits"] = hit_share(onsets_s, hits_s)
     return scores
 
 
