@@ -13,7 +13,7 @@ from vmas_pipeline.features.clip import extract_clip
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
 from vmas_pipeline.inference import SamplingConfig
-from vmas_pipeline.media import Limits, MediaError, read_frames
+from vmas_pipeline.media import MediaError, read_frames
 from vmas_pipeline.model.conditions import Conditions
 
 from .media.conftest import ramp_film, ramp_numbers
@@ -57,7 +57,7 @@ def test_a_long_video_gets_music_of_its_length_and_progress_reaches_the_end(
 
 
 def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator, twelve_seconds: Path) -> None:
-    codes = generator._codes(twelve_seconds, 600, 3, None, Limits())
+    codes = generator.compose(twelve_seconds, [3], 600)
     frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=64, start_s=7.0, frames=48)
     last = generator._window_codes(
         conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:500], [_window_seed(3, 3)], None

@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from vmas_pipeline.versioning import VERSION as __version__
+
 if TYPE_CHECKING:
     from vmas_pipeline.generator import Generator
 
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
 # twenty times as long (docs/benchmarks.md). The variable is read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load_model"]
 
 

@@ -17,17 +17,22 @@ if TYPE_CHECKING:
     from vmas_pipeline.features.shards import Sample
 
 
-def conditions_of_frames(frames: np.ndarray, config: VMAsConfig) -> Conditions:
+def conditions_of_frames(frames: np.ndarray, config: VMAsConfig, strikes_s: Sequence[float] = ()) -> Conditions:
     """All conditions that a model takes for one clip.
 
     Args:
         frames: uint8 [F, H, W, 3], RGB, of the clip's size.
         config: names the curves that are drawn from the frames, and has the size at which the encoder takes them.
+        strikes_s: moments at which the music shall strike, seconds from the first frame; those outside are ignored.
 
     Returns:
         A batch of one.
+
+    Raises:
+        ValueError: strikes for a model without curves.
     """
-    return _stacked([frames], [draw_curves(config.curves, frames, config.frame_rate)], config.video.frame_size)
+    curves = draw_curves(config.curves, frames, config.frame_rate, strikes_s)
+    return _stacked([frames], [curves], config.video.frame_size)
 
 
 def conditions_of_samples(samples: "Sequence[Sample]", config: VMAsConfig) -> Conditions:

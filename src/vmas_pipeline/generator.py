@@ -91,6 +91,7 @@ class Generator:
         self.clip = clip
         self.sampling = sampling
         self.training = training or {}
+        self.folder: Path | None = None  # that it was read from
 
     @property
     def window(self) -> int:
@@ -134,7 +135,9 @@ class Generator:
             raise ModelFolderError(f"{folder} does not fit this version: {' '.join(str(error).split())}") from error
         codec = load_codec(folder / "codec")
         model = model.to(device, DTYPES[dtype or "fp32"])
-        return cls(model, codec.to(device), clip, sampling, config["training"], int8)
+        generator = cls(model, codec.to(device), clip, sampling, config["training"], int8)
+        generator.folder = folder
+        return generator
 
     def with_sampling(self, **settings: Any) -> "Generator":
         """The same model with some settings of its `SamplingConfig` changed.
@@ -195,11 +198,74 @@ class Generator:
         if seed < 0:
             raise ValueError(f"seed ({seed}) must not be negative")
         duration = min(measure(video, limits).duration_s, seconds or math.inf)
-        tokens = max(1, math.ceil(duration * self.codec.frame_rate))
-        with _threads_for(self.model.config.decoder.width):
-            codes = self._codes(Path(video), tokens, seed, progress, limits)
+        codes = self.compose(video, [seed], self.tokens_in(duration), progress=progress, limits=limits)
         samples = round(duration * self.codec.sample_rate)
         return Music(waveform=decode_in_chunks(self.codec, codes)[0, :, :samples], sample_rate=self.codec.sample_rate)
+
+    def tokens_in(self, duration_s: float) -> int:
+        """Token frames that cover a duration, at least one."""
+        return max(1, math.ceil(duration_s * self.codec.frame_rate))
+
+    def compose(
+        self,
+        video: str | Path,
+        seeds: Sequence[int],
+        tokens: int,
+        *,
+        start_s: float = 0.0,
+        given: torch.Tensor | None = None,
+        strikes_s: Sequence[float] = (),
+        progress: Progress | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> torch.Tensor:
+        """The tokens of a piece for each seed, window by window; `generate` decodes those of one.
+
+        Args:
+            video: as for `generate`.
+            seeds: of B pieces, whose video is read and encoded once; each is the piece that its seed alone makes.
+            tokens: T.
+            start_s: where in the video the music begins.
+            given: int64 [K, T], music that stays as it is, -1 where it is to be composed: a gap continues what is
+                before it, and knows nothing of what comes after it.
+            strikes_s: moments of the video at which the music shall strike, as if its motion peaked there.
+            progress, limits: as for `generate`.
+
+        Returns:
+            int64 [B, K, T].
+
+        Raises:
+            MediaError: the file cannot be read, or is above the limits.
+            ValueError: strikes for a model without curves.
+        """
+        blank = torch.full((self.codec.codebooks, tokens), -1) if given is None else given
+        codes = blank.to(self.device).expand(len(seeds), -1, -1).clone()
+        plan = [window for gap in gaps(blank[0].numpy() < 0) for window in windows(tokens, self.window, OVERLAP, gap)]
+        made, total = 0, sum(end - done for _, done, end in plan)
+        with _threads_for(self.model.config.decoder.width):
+            for index, (start, done, end) in enumerate(plan):
+                context_s = start_s + start / self.codec.frame_rate
+                strikes = [moment - context_s for moment in strikes_s]
+                frames = self.frames(video, context_s, limits)
+                conditions = conditions_of_frames(frames, self.model.config, strikes)
+                prompt = codes[..., start:done] if done > start else None
+                noise = [_window_seed(seed, index) for seed in seeds]
+                shown = _within(progress, made, made + end - done, total)
+                codes[..., done:end] = self._window_codes(conditions, end - start, prompt, noise, shown)[
+                    ..., done - start :
+                ]
+                made += end - done
+        return codes
+
+    def frames(self, video: str | Path, start_s: float, limits: Limits = Limits()) -> np.ndarray:  # noqa: B008 - frozen
+        """The clip of a video that begins at `start_s`, uint8 [F, H, W, 3]; beyond the end its last frame stays."""
+        return read_frames(
+            video,
+            frame_rate=self.clip.frame_rate,
+            size=self.clip.frame_size,
+            start_s=start_s,
+            frames=self.clip.frames_per_clip,
+            limits=limits,
+        )
 
     def generate_clips(self, conditions: Conditions, seeds: Sequence[int]) -> np.ndarray:
         """Generate music for a batch of clips.
@@ -219,24 +285,6 @@ class Generator:
         """Where the network runs."""
         return next(self.model.parameters()).device
 
-    def _codes(self, video: Path, tokens: int, seed: int, progress: Progress | None, limits: Limits) -> torch.Tensor:
-        codes = torch.empty(1, self.codec.codebooks, 0, dtype=torch.long, device=self.device)
-        for index, (start, done, end) in enumerate(windows(tokens, self.window, OVERLAP)):
-            frames = read_frames(
-                video,
-                frame_rate=self.clip.frame_rate,
-                size=self.clip.frame_size,
-                start_s=start / self.codec.frame_rate,
-                frames=self.clip.frames_per_clip,
-                limits=limits,
-            )
-            conditions = conditions_of_frames(frames, self.model.config)
-            prompt = codes[..., start:done] if done else None
-            seeds = [_window_seed(seed, index)]
-            made = self._window_codes(conditions, end - start, prompt, seeds, _within(progress, done, end, tokens))
-            codes = torch.cat([codes, made[..., done - start :]], dim=-1)
-        return codes  # [1, K, tokens]
-
     @torch.inference_mode()
     def _window_codes(
         self,
@@ -246,15 +294,18 @@ class Generator:
         seeds: Sequence[int],
         progress: Progress | None,
     ) -> torch.Tensor:
+        """A window of each seed's piece; one clip's conditions serve all seeds."""
         conditions = conditions.map(lambda tensor: tensor.to(self.device))
         separate = self.sampling.separates_curves
+        context = self.model.encode(conditions)
+        plain = self.model.encode(conditions.without_curves()) if separate else None
         return generate(
             self.model.music_decoder,
-            self.model.encode(conditions),
+            context.expanded(len(seeds)),
             frames=tokens,
             sampling=self.sampling,
             seeds=seeds,
-            without_curves=self.model.encode(conditions.without_curves()) if separate else None,
+            without_curves=plain.expanded(len(seeds)) if plain else None,
             prompt=prompt,
             int8=self.int8,
             progress=progress,
@@ -267,19 +318,32 @@ def _packed(model: VMAs) -> "PackedDecoder":
     return pack(model.music_decoder, int8=True)
 
 
-def windows(tokens: int, window: int, overlap: float) -> Iterator[tuple[int, int, int]]:
-    """Split a length into overlapping windows: (start, first new token, end) of each.
+def gaps(missing: np.ndarray) -> list[tuple[int, int]]:
+    """The runs of True: (first, end) of each.
 
-    Every window except that of a short input is full length: the last is moved back rather than run past the end.
+    >>> gaps(np.array([1, 1, 0, 0, 1, 0], bool))
+    [(0, 2), (4, 5)]
+    """
+    edges = np.flatnonzero(np.diff(missing.astype(int), prepend=0, append=0)).tolist()
+    return list(zip(edges[::2], edges[1::2]))
+
+
+def windows(
+    tokens: int, window: int, overlap: float, gap: tuple[int, int] | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Split a length, or a gap in it, into overlapping windows: (start, first new token, end) of each.
+
+    Every window except that of a short input is full length: the last is moved back rather than run past the end. Where
+    a gap ends, so does its last window.
     Twelve seconds at 50 tokens a second, with five-second windows that overlap by half:
 
     >>> list(windows(600, 250, 0.5))
     [(0, 0, 250), (125, 250, 375), (250, 375, 500), (350, 500, 600)]
     """
-    done = 0
-    while done < tokens:
+    done, last = gap or (0, tokens)
+    while done < last:
         start = max(0, min(done - round(window * overlap), tokens - window))
-        end = min(start + window, tokens)
+        end = min(start + window, last)
         yield start, done, end
         done = end
 

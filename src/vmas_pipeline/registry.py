@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
 ARTIFACT = "vmas"
 """Name of the model folder among a registered model's artifacts."""
+LICENCES = "licences.json"
+"""Beside it: the number of training clips under each licence."""
 
 
 def model_folder(model: str) -> Path:

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+VERSION = "0.1.0"
+"""Of this package, as in pyproject.toml."""
+
 _PACKAGE = "vmas_pipeline"
 _ROOT = Path(__file__).parents[1]
 

@@ -40,7 +40,10 @@ def test_help_answers_within_a_second_and_shows_examples(tmp_path: Path) -> None
     [
         (["absent.mp4", "--out", "out.mp4"], "absent.mp4 is not a file"),
         (["{video}", "--out", "absent/out.mp4"], "the folder absent does not exist"),
-        (["{video}", "--out", "out.wav"], "output (out.wav) must end in one of .mp4, .m4v, .mov, .mkv, .webm"),
+        (
+            ["{video}", "--out", "out.ogg"],
+            "output (out.ogg) must end in one of .mp4, .m4v, .mov, .mkv, .webm, .wav, .flac",
+        ),
         (["{video}", "--out", "{video}"], "is the input itself"),
         (["{video}"], "the following arguments are required: --out"),
         (["{video}", "--out", "out.mp4", "--seconds", "-1"], "--seconds: -1 must be more than 0"),

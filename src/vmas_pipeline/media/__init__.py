@@ -11,13 +11,14 @@ from vmas_pipeline.media.frames import read_frames
 from vmas_pipeline.media.limits import Limits
 from vmas_pipeline.media.outputs import CONTAINERS
 from vmas_pipeline.media.preview import read_preview
-from vmas_pipeline.media.probe import Measured, MediaInfo, measure, probe
-from vmas_pipeline.media.remux import check_output, replace_audio
+from vmas_pipeline.media.probe import Measured, MediaInfo, measure, probe, read_tags
+from vmas_pipeline.media.remux import COMMENTS, check_output, replace_audio
 from vmas_pipeline.media.sound import read_audio
 from vmas_pipeline.media.survey import Survey, survey
-from vmas_pipeline.media.write import write_flac, write_video
+from vmas_pipeline.media.write import write_flac, write_sound, write_video
 
 __all__ = [
+    "COMMENTS",
     "CONTAINERS",
     "ClipSpec",
     "Limits",
@@ -35,11 +36,13 @@ __all__ = [
     "read_frames",
     "read_music",
     "read_preview",
+    "read_tags",
     "remove_partial",
     "replace_audio",
     "survey",
     "whole_file",
     "whole_folder",
     "write_flac",
+    "write_sound",
     "write_video",
 ]

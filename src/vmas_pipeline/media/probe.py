@@ -160,6 +160,17 @@ def _declared_s(container: InputContainer, video: VideoStream) -> float:
     return 0.0
 
 
+@in_worker
+def read_tags(path: Path | str) -> dict[str, str]:
+    """A file's own tags, their names in lower case.
+
+    Raises:
+        MediaError: "unreadable" when it is no media file; "crash" or "timeout".
+    """
+    with open_media(path) as container:
+        return {name.lower(): text for name, text in container.metadata.items()}
+
+
 def _stamp(path: Path | str) -> tuple[int, int]:
     try:
         status = Path(path).stat()

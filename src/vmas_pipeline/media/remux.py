@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -44,6 +44,9 @@ _OFFERED = (".mp4", ".mov", ".mkv", ".webm")
 _COVERS = {"mjpeg": ("image/jpeg", ".jpg"), "png": ("image/png", ".png")}
 _CONTAINERS_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands")
 _REORDERED = ("h264", "hevc", "vvc", "mpeg2video")
+COMMENTS = ("comment", "description", "synopsis")
+"""Tags for free text that every container has a place for."""
+
 _TRIAL_S = 0.5
 _LENGTH_TOLERANCE_S = 0.25
 
@@ -54,6 +57,7 @@ def replace_audio(
     sample_rate: int,
     out_path: Path | str,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    comment: str = "",
 ) -> list[str]:
     """Copies a video's video stream bit for bit and adds new music of the same length.
 
@@ -66,6 +70,7 @@ def replace_audio(
         sample_rate: in Hz, one that AAC supports.
         out_path: ends in .mp4, .m4v, .mov, .mkv or .webm; written atomically.
         limits: of the video; `timeout_s` also bounds the copy.
+        comment: a tag for the file: its comment, or where the video has one already, the next of `COMMENTS`.
 
     Returns:
         What was dropped, one phrase each.
@@ -84,13 +89,20 @@ def replace_audio(
     samples = round(video.duration_s * sample_rate)
     fitted = np.pad(waveform[:, :samples], ((0, 0), (0, max(0, samples - waveform.shape[1]))))
     with output(out_path) as temporary:
-        error = _copy(video_path, video, fitted, sample_rate, container, temporary, limits.timeout_s)
+        tag = {_free_tag(video): comment} if comment else {}
+        error = _copy(video_path, video, fitted, sample_rate, container, temporary, limits.timeout_s, tags=tag)
         if error is not None:
             raise _damaged(video_path, error.splitlines()[0])
         if video.hides_end:
             end_picture(temporary, video.duration_s)
         _check_copy(video_path, video, temporary, limits)
     return [_named(track) for track in _behind(video, container)]
+
+
+def _free_tag(video: Measured) -> str:
+    """The first tag for a comment that the video does not use itself; the last where it uses all."""
+    used = {tag.lower() for tag in video.tags}
+    return next((tag for tag in COMMENTS if tag not in used), COMMENTS[-1])
 
 
 def _check_copy(video_path: Path | str, video: Measured, copy: Path, limits: Limits) -> None:
@@ -193,6 +205,7 @@ def _copy(
     out: Path,
     timeout_s: float,
     seconds: float | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> str | None:
     """Runs FFmpeg; returns its error output if it fails.
 
@@ -201,7 +214,9 @@ def _copy(
         OSError: the output cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="vmas-") as folder:
-        command = _command(video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder))
+        command = _command(
+            video_path, video, len(waveform), sample_rate, container, out, seconds, Path(folder), tags or {}
+        )
         samples = np.ascontiguousarray(np.clip(waveform, -1, 1).T, dtype="<f4").tobytes()
         try:
             # keep Python's signal settings: exceeding the file size limit is then an error, not the program's end
@@ -228,7 +243,9 @@ def _command(
     out: Path,
     seconds: float | None,
     covers: Path,
+    tags: Mapping[str, str],
 ) -> list[str]:
+    own_tags = dict.fromkeys(_CONTAINERS_OWN_TAGS, "") | tags
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostats", "-y"),
         # the file's own clock, shifted to put the first frame at 0; packets without a timestamp get one
@@ -239,7 +256,7 @@ def _command(
         *("-b:1", str(BITS_PER_CHANNEL * channels), "-disposition:1", "default"),
         *_track_options(video, container, covers),
         *("-map_metadata", "0", "-map_chapters", "0"),
-        *(option for tag in _CONTAINERS_OWN_TAGS for option in ("-metadata", f"{tag}=")),
+        *(option for tag, text in own_tags.items() for option in ("-metadata", f"{tag}={text}")),
         *_time_options(video),
         *_container_options(video, container),
         *(("-t", str(seconds)) if seconds else ()),

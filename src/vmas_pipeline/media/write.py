@@ -122,7 +122,34 @@ def write_flac(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
         waveform: float [C, N]; values outside [-1, 1] are clipped.
         sample_rate: in Hz.
     """
+    write_sound(path, waveform, sample_rate, kind="FLAC")
+
+
+def write_sound(
+    path: Path,
+    waveform: np.ndarray,
+    sample_rate: int,
+    *,
+    kind: Literal["FLAC", "WAV"],
+    bits: Literal[16, 24] = 16,
+    comment: str = "",
+) -> None:
+    """Writes audio without loss, atomically.
+
+    Args:
+        path: the file.
+        waveform: float [C, N]; values outside [-1, 1] are clipped.
+        sample_rate: in Hz.
+        kind: of file.
+        bits: of a sample.
+        comment: the file's comment tag (RIFF's ICMT, or Vorbis's COMMENT).
+    """
     import soundfile
 
-    with whole_file(path) as temporary:
-        soundfile.write(temporary, np.clip(waveform, -1, 1).T, sample_rate, format="FLAC", subtype="PCM_16")
+    with (
+        whole_file(path) as temporary,
+        soundfile.SoundFile(temporary, "w", sample_rate, len(waveform), f"PCM_{bits}", format=kind) as file,
+    ):
+        if comment:
+            file.comment = comment
+        file.write(np.clip(waveform, -1, 1).T)

@@ -57,6 +57,12 @@ class Context:
             return context
         return cls(context, torch.ones(context.shape[:2], dtype=torch.bool, device=context.device))
 
+    def expanded(self, clips: int) -> "Context":
+        """One clip's context for several pieces; that of several clips stays as it is."""
+        if len(self.features) != 1:
+            return self
+        return Context(self.features.expand(clips, -1, -1), self.given.expand(clips, -1))
+
     def absent(self) -> "Context":
         """The same without any condition, for classifier-free guidance."""
         return replace(self, given=torch.zeros_like(self.given))
