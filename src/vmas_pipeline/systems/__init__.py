@@ -14,6 +14,7 @@ from vmas_pipeline.systems.recorded import RecordedSystem
 from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
 from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
+from vmas_pipeline.systems.true_score import TrueScoreSystem
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
@@ -27,11 +28,14 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "shuffled_truth": ShuffledTruthSystem.load,
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
+    "true_score": TrueScoreSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
 
-TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {"mvpt": (MVPtConfig, fit)}
+TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
+    "mvpt": (MVPtConfig, fit),
+}
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
 
