@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vmas_pipeline.systems.cmt.system import CMTSystem
+from vmas_pipeline.systems.cmt.training import CMTConfig
+from vmas_pipeline.systems.cmt.training import fit as fit_cmt
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
 from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem, fit
@@ -28,6 +31,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "shuffled_truth": ShuffledTruthSystem.load,
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
+    "cmt": CMTSystem.load,
     "true_score": TrueScoreSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
@@ -35,6 +39,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
 
 TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
     "mvpt": (MVPtConfig, fit),
+    "cmt": (CMTConfig, fit_cmt),
 }
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
