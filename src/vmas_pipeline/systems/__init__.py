@@ -18,6 +18,9 @@ from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
 from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
 from vmas_pipeline.systems.true_score import TrueScoreSystem
+from vmas_pipeline.systems.video2music.system import Video2MusicSystem
+from vmas_pipeline.systems.video2music.training import Video2MusicConfig
+from vmas_pipeline.systems.video2music.training import fit as fit_video2music
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
@@ -32,6 +35,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
     "cmt": CMTSystem.load,
+    "video2music": Video2MusicSystem.load,
     "true_score": TrueScoreSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
@@ -40,6 +44,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
 TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
     "mvpt": (MVPtConfig, fit),
     "cmt": (CMTConfig, fit_cmt),
+    "video2music": (Video2MusicConfig, fit_video2music),
 }
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
