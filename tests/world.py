@@ -11,6 +11,7 @@ from vmas_pipeline.evaluation.measure import Measured, measure
 from vmas_pipeline.features.config import FeaturesConfig
 from vmas_pipeline.features.extract import extract_features
 from vmas_pipeline.media import ClipSpec, write_video
+from vmas_pipeline.sample_data.midi import write_midi
 from vmas_pipeline.sample_data.synthesis import synthesise
 from vmas_pipeline.systems import load_system
 from vmas_pipeline.systems.config import GenerationConfig
@@ -53,10 +54,11 @@ def make_world(folder: Path) -> World:
 
 
 def film(folder: Path, number: int) -> dict:
-    """Write one synthetic music video and return its row of the manifest."""
+    """Write one synthetic music video with its score and return its row of the manifest."""
     made = synthesise(number, GENRES[number % 2], duration_s=CLIP.duration_s, frame_rate=12, size=48)
     path = folder / f"{number}.mp4"
     write_video(path, made.frames, 12, made.waveform[None].astype(np.float32), 16_000)
+    write_midi(made.score, path.with_suffix(".mid"))
     return {
         "clip_id": f"{number:016x}-00000000",
         "source_id": f"{number:016x}",

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vmas_pipeline.systems.cmt.system import CMTSystem
+from vmas_pipeline.systems.cmt.training import CMTConfig
+from vmas_pipeline.systems.cmt.training import fit as fit_cmt
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
 from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem, fit
@@ -14,6 +17,10 @@ from vmas_pipeline.systems.recorded import RecordedSystem
 from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
 from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
+from vmas_pipeline.systems.true_score import TrueScoreSystem
+from vmas_pipeline.systems.video2music.system import Video2MusicSystem
+from vmas_pipeline.systems.video2music.training import Video2MusicConfig
+from vmas_pipeline.systems.video2music.training import fit as fit_video2music
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
@@ -27,11 +34,18 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "shuffled_truth": ShuffledTruthSystem.load,
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
+    "cmt": CMTSystem.load,
+    "video2music": Video2MusicSystem.load,
+    "true_score": TrueScoreSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
 
-TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {"mvpt": (MVPtConfig, fit)}
+TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
+    "mvpt": (MVPtConfig, fit),
+    "cmt": (CMTConfig, fit_cmt),
+    "video2music": (Video2MusicConfig, fit_video2music),
+}
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
 
