@@ -9,11 +9,14 @@ from typing import Any
 
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
-from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem, fit
+from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem
+from vmas_pipeline.systems.mvpt import fit as fit_mvpt
 from vmas_pipeline.systems.recorded import RecordedSystem
 from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
 from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
+from vmas_pipeline.systems.vid2mldm import Vid2MLDMConfig, Vid2MLDMSystem
+from vmas_pipeline.systems.vid2mldm import fit as fit_vid2mldm
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
@@ -27,11 +30,15 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "shuffled_truth": ShuffledTruthSystem.load,
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
+    "vid2mldm": Vid2MLDMSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
 
-TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {"mvpt": (MVPtConfig, fit)}
+TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
+    "mvpt": (MVPtConfig, fit_mvpt),
+    "vid2mldm": (Vid2MLDMConfig, fit_vid2mldm),
+}
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
 
 
