@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vmas_pipeline.command import numbers
+from vmas_pipeline.command import numbers, other_systems
 
 DESCRIPTION = """\
 Write a copy of a video with generated music as its sound.
@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
         metavar="SECONDS",
         help="refuse longer videos (default: %(default)g)",
     )
+    other_systems.add(parser)
     drawing = parser.add_argument_group("how the music is drawn", "each is the model's own setting when left out")
     drawing.add_argument("--top-k", type=numbers.one_or_more, help="choose among the K likeliest tokens", metavar="K")
     drawing.add_argument(
@@ -71,6 +72,8 @@ def _generate(options: argparse.Namespace) -> None:
     limits = Limits(duration_s=options.max_duration)
     info = measure(video, limits)
     check_output(video, out, limits)
+    if other_systems.is_wanted(options):
+        return other_systems.put_music(options, info, limits)
 
     from tqdm import tqdm
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
+from vmas_pipeline.systems.musicgen_captions import MusicGenCaptionsSystem
 from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem
 from vmas_pipeline.systems.mvpt import fit as fit_mvpt
 from vmas_pipeline.systems.recorded import RecordedSystem
@@ -31,6 +32,7 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "nearest_track": NearestTrackSystem.load,
     "mvpt": MVPtSystem.load,
     "vid2mldm": Vid2MLDMSystem.load,
+    "musicgen_captions": MusicGenCaptionsSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
@@ -40,6 +42,14 @@ TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
     "vid2mldm": (Vid2MLDMConfig, fit_vid2mldm),
 }
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
+
+
+def source_in(data: Path, kind: str) -> Path:
+    """What the flow and its comparison have made for a kind, in a project's data folder."""
+    if kind in TRAINED:
+        return data / "08_experiments" / "comparison" / f"{kind}-0" / kind
+    made = {"vmas": data / "04_models" / "vmas", "codec": data / "04_models" / "codec"}
+    return made.get(kind, data / "03_features")
 
 
 def load_system(kind: str, source: Path, **options: Any) -> System:
@@ -58,4 +68,4 @@ def load_system(kind: str, source: Path, **options: Any) -> System:
     return SYSTEMS[kind](source, **options)
 
 
-__all__ = ["SYSTEMS", "TRAINED", "Embeds", "System", "load_system"]
+__all__ = ["SYSTEMS", "TRAINED", "Embeds", "System", "load_system", "source_in"]

@@ -44,7 +44,7 @@ class AutoencoderConfig:
     """Self-attention between encoder and decoder, as AudioLDM has."""
     kl_weight: float = Field(default=1e-3, ge=0)
     """Weight of the mean Kullback-Leibler divergence of a latent element, relative to the mean absolute error."""
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=200, ge=1)
     batch: int = Field(default=8, ge=1)
     crop_frames: int = Field(default=64, ge=8)
     """Frames of a training crop."""
@@ -57,7 +57,7 @@ class VocoderConfig:
 
     width: int = Field(default=128, ge=1)
     blocks: int = Field(default=2, ge=1)
-    steps: int = Field(default=400, ge=1)
+    steps: int = Field(default=300, ge=1)
     batch: int = Field(default=8, ge=1)
     crop_s: float = Field(default=1.0, gt=0)
     """Length of a training crop, seconds."""
@@ -87,8 +87,9 @@ class DiffusionConfig:
     """Gamma of the loss weights (Hang et al. 2023)."""
     unconditional: float = Field(default=0.1, ge=0, lt=1)
     """Share of training examples without video, for guidance."""
-    steps: int = Field(default=500, ge=1)
-    batch: int = Field(default=16, ge=1)
+    steps: int = Field(default=550, ge=1)
+    batch: int = Field(default=12, ge=1)
+    """With the steps, as many clips as the default's own model sees."""
     learning_rate: float = Field(default=1e-3, gt=0)
 
 
