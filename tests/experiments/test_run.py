@@ -104,7 +104,10 @@ def test_a_second_run_repeats_nothing_and_takes_the_children_over(ran, flow, sto
     assert {path: path.stat().st_mtime_ns for path in work.rglob("*")} == before
     experiment = client.get_run(parent).info.experiment_id
     children = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{parent}'")
-    assert {run.data.tags["variant"] for run in children} == set(VARIANTS)
+    tags = {run.data.tags["variant"]: run.data.tags for run in children}
+    assert set(tags) == set(VARIANTS)
+    assert (tags["silence"]["system"], tags["silence"]["deviations"]) == ("silence", "nothing at all")
+    assert tags["trained"]["kind"] == tags["trained"]["system"] == "vmas" and "deviations" not in tags["trained"]
 
 
 def test_other_settings_run_again(ran, flow, store):

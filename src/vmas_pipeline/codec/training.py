@@ -16,6 +16,7 @@ from torch import Tensor
 from vmas_pipeline.codec.config import CodecConfig
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.codec.losses import CodecLosses
+from vmas_pipeline.codec.optimisation import cosine, optimisers
 from vmas_pipeline.codec.reconstruction import measure, reconstruction_figure
 from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
 from vmas_pipeline.media import ClipSpec, MediaError, local, read_audio
@@ -207,10 +208,8 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
     tokens = round(config.crop_s * codec.frame_rate)
     compare = CodecLosses(codec)
     defer_compiler()
-    optimisers = _optimisers(codec, config)
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(each, lambda step: _cosine(step, config.steps)) for each in optimisers
-    ]
+    used = optimisers(codec, config)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(each, lambda step: cosine(step, config.steps)) for each in used]
     first_quantised = round(config.unquantised * config.steps)
     codec.train()
     for step in range(config.steps):
@@ -222,22 +221,11 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
         codec.zero_grad(set_to_none=True)
         _total(losses, config).backward()
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 5.0)
-        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+        for optimiser, schedule in zip(used, schedules, strict=True):
             optimiser.step()
             schedule.step()
         progress(step, {name: value.item() for name, value in losses.items()})
     codec.eval()
-
-
-def _optimisers(codec: SinusoidalCodec, config: CodecConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices, which halves the steps to a given error, and AdamW for everything else."""
-    matrices = [module.weight for module in codec.modules() if isinstance(module, torch.nn.Linear)]
-    known = {id(matrix) for matrix in matrices}
-    others = [parameter for parameter in codec.parameters() if id(parameter) not in known]
-    return [
-        torch.optim.Muon(matrices, lr=config.matrix_learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=config.learning_rate, betas=(0.8, 0.99), weight_decay=0.01),
-    ]
 
 
 def _total(losses: dict[str, Tensor], config: CodecConfig) -> Tensor:
@@ -247,11 +235,3 @@ def _total(losses: dict[str, Tensor], config: CodecConfig) -> Tensor:
         + config.flicker_weight * losses["flicker_l1"]
         + config.commitment_weight * losses["commitment"]
     )
-
-
-def _cosine(step: int, steps: int) -> float:
-    """Warm-up over the first 5 %, then half a cosine to zero."""
-    warm = max(1, round(0.05 * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from vmas_pipeline.command import numbers
+from vmas_pipeline.command import numbers, other_systems
 from vmas_pipeline.production.options import GROUPS, Options, parse_option
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def add(commands: Any) -> None:
         metavar="SECONDS",
         help="refuse longer videos (default: %(default)g)",
     )
+    other_systems.add(parser)
     for title, names in GROUPS.items():
         group = parser.add_argument_group(title)
         for name in names:
@@ -101,6 +102,10 @@ def _generate(arguments: argparse.Namespace) -> None:
     options = Options.of(given)
     if many and arguments.music:
         raise ValueError(f"--music {arguments.music} is for one video: give one VIDEO")
+    if other_systems.is_wanted(arguments):
+        if into_folder:
+            raise ValueError(f"--system {arguments.system} makes music for one video: give one VIDEO, and OUT a file")
+        return other_systems.put_music(arguments, options)
     work = _Work(arguments, options)
     from vmas_pipeline.production.orders import Order, orders
 

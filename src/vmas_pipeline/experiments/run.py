@@ -121,9 +121,11 @@ def run_experiment(
 def _run(planned: Planned, flow: Flow, folder: Path, key: str) -> dict[str, Any]:
     """Train, generate and evaluate what is missing; what is then in the folder."""
     tags = {"variant": planned.name, "seed": planned.seed, "kind": planned.variant.kind}
+    tags |= {"deviations": planned.variant.note} if planned.variant.note else {}
     with child_run(planned.run, planned.settings, tags) as logger:
         trained = _train(planned, flow, folder, logger) if planned.train else {}
         system = _load(planned, flow, folder)
+        logger.tags({"system": system.name})
         generation = replace(flow.generation, seed=planned.seed)
         music = generate_clips(generation, flow.clip, system, flow.features, folder / "generated")
         metrics = evaluate(

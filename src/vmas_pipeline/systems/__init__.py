@@ -12,7 +12,9 @@ from vmas_pipeline.systems.cmt.training import CMTConfig
 from vmas_pipeline.systems.cmt.training import fit as fit_cmt
 from vmas_pipeline.systems.codec import CodecSystem
 from vmas_pipeline.systems.interface import Embeds, System
-from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem, fit
+from vmas_pipeline.systems.musicgen_captions import MusicGenCaptionsSystem
+from vmas_pipeline.systems.mvpt import MVPtConfig, MVPtSystem
+from vmas_pipeline.systems.mvpt import fit as fit_mvpt
 from vmas_pipeline.systems.recorded import RecordedSystem
 from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
@@ -21,6 +23,8 @@ from vmas_pipeline.systems.true_score import TrueScoreSystem
 from vmas_pipeline.systems.video2music.system import Video2MusicSystem
 from vmas_pipeline.systems.video2music.training import Video2MusicConfig
 from vmas_pipeline.systems.video2music.training import fit as fit_video2music
+from vmas_pipeline.systems.vid2mldm import Vid2MLDMConfig, Vid2MLDMSystem
+from vmas_pipeline.systems.vid2mldm import fit as fit_vid2mldm
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
@@ -37,16 +41,27 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "cmt": CMTSystem.load,
     "video2music": Video2MusicSystem.load,
     "true_score": TrueScoreSystem.load,
+    "vid2mldm": Vid2MLDMSystem.load,
+    "musicgen_captions": MusicGenCaptionsSystem.load,
 }
 """Kind -> function that loads one from a path and options."""
 
 
 TRAINED: dict[str, tuple[type, Callable[..., dict[str, float]]]] = {
-    "mvpt": (MVPtConfig, fit),
+    "mvpt": (MVPtConfig, fit_mvpt),
     "cmt": (CMTConfig, fit_cmt),
     "video2music": (Video2MusicConfig, fit_video2music),
+    "vid2mldm": (Vid2MLDMConfig, fit_vid2mldm),
 }
 """Kind -> settings and function of a training of its own, from the features to the folder that it is loaded from."""
+
+
+def source_in(data: Path, kind: str) -> Path:
+    """What the flow and its comparison have made for a kind, in a project's data folder."""
+    if kind in TRAINED:
+        return data / "08_experiments" / "comparison" / f"{kind}-0" / kind
+    made = {"vmas": data / "04_models" / "vmas", "codec": data / "04_models" / "codec"}
+    return made.get(kind, data / "03_features")
 
 
 def load_system(kind: str, source: Path, **options: Any) -> System:
@@ -65,4 +80,4 @@ def load_system(kind: str, source: Path, **options: Any) -> System:
     return SYSTEMS[kind](source, **options)
 
 
-__all__ = ["SYSTEMS", "TRAINED", "Embeds", "System", "load_system"]
+__all__ = ["SYSTEMS", "TRAINED", "Embeds", "System", "load_system", "source_in"]

@@ -180,11 +180,11 @@ class MVPtSystem(TracksSystem):
         return self.network.video(video).numpy(), self.network.music(music).numpy()
 
 
-def video_segments(frames: np.ndarray) -> Tensor:
+def video_segments(frames: np.ndarray, segments: int = SEGMENTS) -> Tensor:
     """Mean coarse colours of each segment, and how much they change: uint8 [F, H, H, 3] -> float32 [S, D]."""
     coarse = torch.from_numpy(resize_frames(frames, PICTURE)).float().flatten(1) / 255  # [F, P * P * 3]
     change = functional.pad((coarse[1:] - coarse[:-1]).abs(), (0, 0, 1, 0))
-    return functional.adaptive_avg_pool1d(torch.cat([coarse, change], dim=1).T, SEGMENTS).T
+    return functional.adaptive_avg_pool1d(torch.cat([coarse, change], dim=1).T, segments).T
 
 
 def music_listener(sample_rate: int) -> Callable[[np.ndarray], Tensor]:

@@ -17,6 +17,8 @@ from vmas_pipeline.versioning import content_hash
 
 PITCH_HZ = 440.0
 DECAY_S = 0.08
+FRAMES_AT_ONCE = 1000
+"""Of a whole video, held in memory together."""
 
 
 class MetronomeSystem:
@@ -89,9 +91,18 @@ class FlowPeaksSystem:
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
         """Strikes at the peaks of the whole video's flow."""
         duration_s = seconds or measure(video).duration_s
-        frames = read_frames(video, frame_rate=self.frame_rate, size=64, frames=round(duration_s * self.frame_rate))
-        peaks = flow_peaks(mean_flow(frames), self.frame_rate) if len(frames) > 1 else np.zeros(0, np.float32)
+        peaks = flow_peaks(self._flow(video, round(duration_s * self.frame_rate)), self.frame_rate)
         return Music(waveform=strikes(peaks, duration_s, self.sample_rate)[None], sample_rate=self.sample_rate)
+
+    def _flow(self, video: Path, frames: int) -> np.ndarray:
+        """Mean flow between the frames of a video, float32 [F - 1], piece by piece."""
+        parts = [np.zeros(0, np.float32)]
+        for first in range(0, frames - 1, FRAMES_AT_ONCE):
+            count = min(FRAMES_AT_ONCE + 1, frames - first)  # the last one is the next piece's first
+            start_s = first / self.frame_rate
+            read = read_frames(video, frame_rate=self.frame_rate, size=64, start_s=start_s, frames=count)
+            parts.append(mean_flow(read))
+        return np.concatenate(parts)
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
         """Strikes at the peaks that the features stage found, float32 [B, N]."""

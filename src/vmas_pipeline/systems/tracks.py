@@ -13,7 +13,7 @@ import pandas as pd
 from vmas_pipeline.features.resize import resize_frames
 from vmas_pipeline.features.shards import Sample, read_clips, read_index
 from vmas_pipeline.generator import Music, clip_seed
-from vmas_pipeline.media import ClipSpec, measure, read_frames, read_music
+from vmas_pipeline.media import ClipSpec, local, measure, read_audio, read_frames, read_music
 from vmas_pipeline.versioning import content_hash
 
 PICTURE = 8
@@ -51,11 +51,14 @@ class TracksSystem:
         return {"rule": self.rule, "tracks": len(self.index)}
 
     def generate(self, video: Path, seed: int = 0, seconds: float | None = None) -> Music:
-        """The chosen track from its clip on, as long as the video; silence where it ends."""
+        """The chosen track from its clip on, repeated where the video is longer."""
         duration_s = seconds or measure(video).duration_s
         frames = read_frames(video, frame_rate=self.looked_at / duration_s, size=64, frames=self.looked_at)
         chosen = self.choose(frames, clip_seed(seed, video.stem), own="")
-        return Music(waveform=self._track(chosen, duration_s)[None], sample_rate=self.sample_rate)
+        row = next(read_clips(self.features / self.from_split, self.index.iloc[[chosen]])).row
+        track = read_audio(local(row["audio_path"]), sample_rate=self.sample_rate, start_s=row["start_s"])[0]
+        waveform = np.resize(track, round(duration_s * self.sample_rate))  # repeats it
+        return Music(waveform=waveform[None], sample_rate=self.sample_rate)
 
     def generate_clips(self, samples: Sequence[Sample], seed: int = 0) -> np.ndarray:
         """The chosen tracks, float32 [B, N]."""
