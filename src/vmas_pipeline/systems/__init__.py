@@ -20,11 +20,11 @@ from vmas_pipeline.systems.silence import SilenceSystem
 from vmas_pipeline.systems.strikes import FlowPeaksSystem, MetronomeSystem
 from vmas_pipeline.systems.tracks import NearestTrackSystem, RandomTrackSystem, ShuffledTruthSystem
 from vmas_pipeline.systems.true_score import TrueScoreSystem
+from vmas_pipeline.systems.vid2mldm import Vid2MLDMConfig, Vid2MLDMSystem
+from vmas_pipeline.systems.vid2mldm import fit as fit_vid2mldm
 from vmas_pipeline.systems.video2music.system import Video2MusicSystem
 from vmas_pipeline.systems.video2music.training import Video2MusicConfig
 from vmas_pipeline.systems.video2music.training import fit as fit_video2music
-from vmas_pipeline.systems.vid2mldm import Vid2MLDMConfig, Vid2MLDMSystem
-from vmas_pipeline.systems.vid2mldm import fit as fit_vid2mldm
 from vmas_pipeline.systems.vmas import VMAsSystem
 
 SYSTEMS: dict[str, Callable[..., System]] = {
