@@ -11,7 +11,7 @@ def shots(*colours: tuple[int, int, int], length: int = 12) -> np.ndarray:
 
 
 def test_a_cut_lies_between_its_frames():
-    frames = shots((30, 60, 120), (220, 220, 40), (30, 160, 60))
+    frames = shots((30, 60, 120), (220, 220, 40), (120, 20, 110))
     assert find_cuts(frames, 9.6) == pytest.approx(np.array([11.5, 23.5]) / 9.6, abs=1e-6)
 
 

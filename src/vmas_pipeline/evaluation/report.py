@@ -76,7 +76,7 @@ def write_report(
         results=results,
         headline=[result for result in results if result.name in HEADLINE],
         histograms=_histograms(clips),
-        worst=worst,
+        worst=min(worst, len(shown)),
         clips=_clips(clips, measured, clip, shown),
         summary=_summary(record, clip),
         settings=json.dumps(record.about, indent=2, default=str),

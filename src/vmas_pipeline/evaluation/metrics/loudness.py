@@ -35,7 +35,7 @@ def compute(measured: Measured) -> list[MetricResult]:
         ),
         MetricResult(
             name="loudness_distance",
-            title="Loudness, from the true music's",
+            title="Loudness, difference",
             value=apart.mean,
             chance=float(np.abs(true - np.median(true)).mean()),
             ceiling=float(np.abs(codec - true).mean()),
