@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from vmas_pipeline.audio.rhythm import Rhythm
 from vmas_pipeline.evaluation.drawing import HISTOGRAM_HEIGHT, WIDTH, histogram, save_spectrogram, timeline
 
 
@@ -11,7 +12,11 @@ def test_times_lie_on_one_axis():
         onsets_s={"generated": np.array([1.4, 3.0]), "true": np.array([])},
         frame_rate=1.0,
         duration_s=5.0,
+        cuts_s=[2.5],
+        rhythms={"true": Rhythm(tempo_bpm=60.0, beats_s=np.array([1.0, 2.0]), downbeats_s=np.array([2.0]))},
     )
+    assert drawn["cuts"] == [500.0]
+    assert drawn["beats"] == {"generated": [], "true": [{"x": 200.0, "down": False}, {"x": 400.0, "down": True}]}
     assert drawn["peaks"] == [{"x": 300.0, "y": pytest.approx(7.2)}]
     assert drawn["onsets"]["generated"] == [{"x": 280.0, "matched": True}, {"x": 600.0, "matched": False}]
     assert drawn["onsets"]["true"] == []

@@ -4,7 +4,7 @@ import json
 import pandas as pd
 import pytest
 
-from vmas_pipeline.evaluation.evaluate import evaluate, spread
+from vmas_pipeline.evaluation.evaluate import choose, evaluate, spread
 
 
 def test_writes_metrics_clips_and_report(world, config, tmp_path):
@@ -25,3 +25,12 @@ def test_writes_metrics_clips_and_report(world, config, tmp_path):
 def test_shown_clips_are_of_several_genres(clips):
     shown = clips.set_index("clip_id").loc[spread(clips, 2)]
     assert set(shown["genre"]) == {"techno", "folk"}
+
+
+def test_the_worst_are_shown_beside_clips_that_do_not_depend_on_the_music(clips):
+    scored = clips.assign(mv_align_generated=[0.5, 0.4, 0.3, 0.2, 0.1, 0.6])
+    shown = choose(scored, count=4, worst=2)
+    assert shown[:2] == spread(scored, 2)
+    others = scored[~scored["clip_id"].isin(shown[:2])].sort_values("mv_align_generated")
+    assert shown[2:] == list(others["clip_id"][:2])
+    assert len(choose(scored, count=1, worst=2)) == 1 and choose(scored, count=2, worst=0) == spread(scored, 2)

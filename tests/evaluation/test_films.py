@@ -82,7 +82,7 @@ def test_every_level_has_the_value_that_its_definition_gives():
     found = {r.name: r for r in film_results([piece(name, at, at) for name, at in times.items()], CLIP)}
     align = found["mv_align"]
     assert (align.value, align.ceiling, align.levels["oracle"], align.levels["shuffled"]) == (1, 1, 1, 0)
-    assert align.chance == max(align.levels[name] for name in ("metronome", "random", "shuffled"))
+    assert align.chance == max(align.levels[name] for name in ("metronome", "random", "shifted", "shuffled"))
     assert found["mv_align_over_metronome"].value == pytest.approx(1 - align.levels["metronome"])
     assert found["mv_align_over_shuffled"].interval == (1, 1)
     assert found["onset_density"].value == found["onset_density_fits"].value == 1
@@ -99,7 +99,7 @@ def test_music_that_strikes_at_the_peaks_stands_far_above_blind_play(measured):
     results = measured[0]["results"]
     align, lead = results["mv_align"], results["mv_align_over_metronome"]
     assert align["value"] > 0.7 > align["chance"] > 0
-    assert set(align["levels"]) == {"shuffled", "random", "metronome", "oracle"}
+    assert set(align["levels"]) == {"shuffled", "shifted", "random", "metronome", "oracle"}
     assert lead["value"] == pytest.approx(align["value"] - align["levels"]["metronome"])
     assert lead["interval"][0] > 0
     assert results["onset_density"]["value"] == pytest.approx(1, abs=0.4)

@@ -11,7 +11,7 @@ def test_metrics_keep_the_names_that_outside_readers_know(results):
     metrics = to_metrics(results.values())
     assert isinstance(metrics["fad"], float)
     assert isinstance(metrics["kl"], float)
-    levels = {"generated", "shuffled", "true", "codec", "metronome", "random"}
+    levels = {"generated", "shuffled", "true", "codec", "metronome", "random", "shifted", "oracle"}
     assert levels == set(metrics["mv_align"]) == set(metrics["mv_align_local_maximum"])
     assert {"r_at_1", "r_at_10", "median_rank", "candidates"} == set(metrics["retrieval"])
     assert metrics["retrieval"]["candidates"] == 6

@@ -138,7 +138,9 @@ def plan_of(variant: Variant) -> list[Planned]:
 
 def test_the_report_plays_every_system_under_the_same_clips(ran, world, tmp_path):
     table, work = ran
-    page = write_experiment_report(tmp_path, "comparison", table, work, world.clip, world.features, world.manifest, 2)
+    page = write_experiment_report(
+        tmp_path, "comparison", table, work, world.clip, world.features, world.manifest, shown=2, worst=1
+    )
     text = page.read_text()
     assert "Quoted from the paper" in text and "below flow_peaks (" in text and "nothing at all" in text
     films = {path.name for path in (tmp_path / "comparison-media").glob("*.mp4")}

@@ -41,7 +41,9 @@ def load_librosa() -> ModuleType:
     with FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock"):
         import librosa
 
-        librosa.onset.onset_detect(y=np.eye(1, 8192, 4096, dtype=np.float32)[0])  # a click
+        click = np.eye(1, 8192, 4096, dtype=np.float32)[0]
+        librosa.onset.onset_detect(y=click)
+        librosa.beat.beat_track(y=click, bpm=120)
     return librosa
 
 

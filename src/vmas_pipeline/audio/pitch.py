@@ -93,11 +93,24 @@ def chroma_correlation(reference: np.ndarray, estimate: np.ndarray, sample_rate:
         A correlation in [-1, 1]; a frame of silence, or of equal strength in all pitch classes, counts as 0.
     """
     spectra = _both_spectra(reference, estimate, sample_rate)
-    ours, theirs = (_centred(each @ _pitch_classes(each.shape[1], sample_rate)) for each in spectra)  # [L, 12]
+    ours, theirs = (_centred(_chroma(each, sample_rate)) for each in spectra)  # [L, 12]
     lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
     products = (ours * theirs).sum(axis=1)
     correlations = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
     return float(correlations.mean()) if len(correlations) else 0.0
+
+
+def chroma(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The magnitudes from 45 Hz to 4 kHz by pitch class, C first.
+
+    Args:
+        waveform: float [N], mono.
+        sample_rate: samples per second.
+
+    Returns:
+        float64 [F, 12]; frame i is centred at i times `HOP_S`.
+    """
+    return _chroma(_spectra(waveform, sample_rate), sample_rate)
 
 
 def in_tune(waveform: np.ndarray, sample_rate: int) -> float:
@@ -239,6 +252,11 @@ def _pitch_classes(bins: int, sample_rate: int) -> np.ndarray:
     used = (hz >= LOWEST_HZ) & (hz < CHROMA_HIGHEST_HZ)
     distance = (_midi(hz.clip(LOWEST_HZ))[:, None] - np.arange(12) + 6) % 12 - 6  # semitones, [S, 12]
     return np.exp(-0.5 * np.square(distance / CHROMA_WIDTH)) * used[:, None]
+
+
+def _chroma(spectra: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Spectra [F, S] -> [F, 12]."""
+    return spectra @ _pitch_classes(spectra.shape[1], sample_rate)
 
 
 def _centred(rows: np.ndarray) -> np.ndarray:

@@ -15,6 +15,10 @@ Measure another system's music on the clips that our model is measured on.
 
 FOLDER holds a <clip_id>.wav or .flac for each clip, as `vmas export` names them. Files of another length are cut or
 padded with silence, of another rate resampled, of several channels mixed; missing ones are left out; each is listed.
+
+Nothing is normalised, and the audio models behind FAD, KAD and KL hear how loud music is. Where a system's level is a
+setting of its writer and not what you compare, use --match-loudness; loudness, clipping and silence are always as made.
+
 The figures, with their chance levels and ceilings, go to DATA/06_evaluation/NAME, a report to DATA/07_reports/NAME.
 """
 
@@ -33,6 +37,11 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=_score)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the system's music")
     parser.add_argument("--name", help="what to call it (default: the folder's name)")
+    parser.add_argument(
+        "--match-loudness",
+        action="store_true",
+        help="hear the music with one gain for all files that makes it as loud, on average, as the true music",
+    )
     parser.add_argument("--data", type=Path, default=Path("data"), help="the project's data (default: %(default)s)")
 
 
@@ -70,7 +79,7 @@ def _score(options: argparse.Namespace) -> None:
     music = generate_clips(generation, project.clip, system, project.features, data / "05_generated" / name)
     out, report = data / "06_evaluation" / name, data / "07_reports" / name
     metrics = evaluate(
-        EvaluationConfig(),
+        EvaluationConfig(match_loudness=options.match_loudness),
         project.clip,
         music,
         project.reconstructed,
@@ -80,6 +89,8 @@ def _score(options: argparse.Namespace) -> None:
         data / "06_evaluation" / "audio_cache",
         report=report,
     )
+    if options.match_loudness:
+        print(f"heard with {metrics['gain_db']:+.1f} dB; loudness, clipping and silence are as made")
     _print_table([result for result in results_of(metrics) if result.value is not None])
     if (data / "06_evaluation" / "clips.parquet").is_file():
         print(difference(out, data / "06_evaluation", "our model")["verdict"])

@@ -12,10 +12,15 @@ class EvaluationConfig:
 
     tagger: Literal["MTT_musicnn", "MSD_musicnn"] = "MTT_musicnn"
     """The musicnn model behind FAD, KL and genres."""
+    match_loudness: bool = False
+    """Hear the system's music with one gain for all clips that makes it as loud, on average, as the true music;
+    loudness, clipping and silence are measured as made."""
     batch: int = Field(default=32, ge=1)
     """Clips analysed at once."""
     report_clips: int = Field(default=8, ge=0)
     """Clips shown and played in the report."""
+    report_worst: int = Field(default=2, ge=0)
+    """How many of them are those with the least MV Align; the others are chosen before anything is generated."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

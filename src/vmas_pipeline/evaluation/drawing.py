@@ -1,11 +1,13 @@
 """Geometry of the report's drawings, in the units of their SVG views, and the spectrogram images."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vmas_pipeline.audio.mel import PICTURE_RANGE_DB, mel_picture
+from vmas_pipeline.audio.rhythm import Rhythm
 from vmas_pipeline.evaluation.metrics.alignment import matched_pairs
 from vmas_pipeline.media import whole_file
 
@@ -16,9 +18,16 @@ HISTOGRAM_BINS = 20
 
 
 def timeline(
-    flow: np.ndarray, peaks_s: np.ndarray, onsets_s: dict[str, np.ndarray], frame_rate: float, duration_s: float
+    flow: np.ndarray,
+    peaks_s: np.ndarray,
+    onsets_s: Mapping[str, np.ndarray],
+    frame_rate: float,
+    duration_s: float,
+    *,
+    cuts_s: Sequence[float] | np.ndarray = (),
+    rhythms: Mapping[str, Rhythm] | None = None,
 ) -> dict[str, Any]:
-    """A clip's flow curve with its peaks, and the onsets of each music, on one time axis from 0 to `WIDTH`.
+    """A clip's flow curve with its peaks, the cuts, and onsets and beats of each music, on one axis from 0 to `WIDTH`.
 
     Args:
         flow: mean flow of the frame pairs, [F - 1].
@@ -26,26 +35,34 @@ def timeline(
         onsets_s: onsets of each music, by name.
         frame_rate: frames per second of the flow.
         duration_s: the clip's length.
+        cuts_s: the cuts, in seconds.
+        rhythms: of some or all of the musics.
 
     Returns:
-        curve: the points of an SVG polyline; peaks: x and y of each; onsets: for each music, x and whether it matches
-        a peak; seconds: x of each whole second.
+        curve: the points of an SVG polyline; peaks: x and y of each; cuts: x of each; onsets: for each music, x and
+        whether it matches a peak; beats: for each music, x and whether it is a downbeat; seconds: x of each whole
+        second.
     """
     scale = WIDTH / duration_s
     top = float(flow.max()) or 1.0
     times = (np.arange(len(flow)) + 0.5) / frame_rate
     heights = FLOW_HEIGHT * (1 - 0.92 * flow / top)
     indices = np.clip(np.round(peaks_s * frame_rate - 0.5).astype(int), 0, len(flow) - 1)
-    onsets = {}
+    onsets: dict[str, list[dict[str, Any]]] = {}
+    beats: dict[str, list[dict[str, Any]]] = {}
     for name, at in onsets_s.items():
         matched = {onset for onset, _ in matched_pairs(at, peaks_s, frame_rate)}
         onsets[name] = [{"x": round(float(t * scale), 1), "matched": i in matched} for i, t in enumerate(at)]
+        heard = (rhythms or {}).get(name, Rhythm())
+        beats[name] = [{"x": round(float(t * scale), 1), "down": bool(t in heard.downbeats_s)} for t in heard.beats_s]
     return {
         "curve": " ".join(f"{t * scale:.1f},{y:.1f}" for t, y in zip(times, heights)),
         "peaks": [
             {"x": round(float(t * scale), 1), "y": round(float(heights[i]), 1)} for t, i in zip(peaks_s, indices)
         ],
+        "cuts": [round(float(t * scale), 1) for t in cuts_s],
         "onsets": onsets,
+        "beats": beats,
         "seconds": [round(second * scale, 1) for second in range(int(duration_s) + 1)],
     }
 

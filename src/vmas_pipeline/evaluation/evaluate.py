@@ -58,14 +58,15 @@ def evaluate(
         "clips": len(measured.rows),
         "sources": len(set(measured.sources)),
         "split": measured.rows[0]["split"],
+        "gain_db": measured.gain_db,
         **to_metrics(results),
     }
     clips = clips_table(measured.about, results)
     write_results(out, metrics, clips)
     if report is not None:
-        shown = spread(clips, config.report_clips)
+        shown = choose(clips, config.report_clips, config.report_worst)
         run_id = logger.run_id if logger else None
-        write_report(report, metrics, clips, measured, generated, clip, shown, run_id)
+        write_report(report, metrics, clips, measured, generated, clip, shown, config.report_worst, run_id)
     if logger is not None:
         _log(logger, results, report)
     return metrics
@@ -74,6 +75,19 @@ def evaluate(
 def compute_metrics(measured: Measured) -> list[MetricResult]:
     """Every metric of `metrics.METRICS` that this data can provide."""
     return [result for compute in METRICS for result in compute(measured)]
+
+
+def choose(clips: "DataFrame", count: int, worst: int) -> list[str]:
+    """Ids of `count` clips: some that do not depend on the music (`spread`), and of the others the worst by MV Align.
+
+    Args:
+        clips: contents of clips.parquet.
+        count: how many in all.
+        worst: how many of them are chosen because they are the worst.
+    """
+    before = spread(clips, max(count - worst, 0))
+    others = clips[~clips["clip_id"].isin(before)].sort_values("mv_align_generated", kind="stable")
+    return before + list(others["clip_id"][: count - len(before)])
 
 
 def spread(clips: "DataFrame", count: int) -> list[str]:

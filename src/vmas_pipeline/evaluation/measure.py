@@ -2,8 +2,8 @@
 
 # N clips, M clips of the training split, F frame pairs, D width of an embedding
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from vmas_pipeline.audio.level import FLOOR_LUFS
 from vmas_pipeline.audio.tagger import MusicTagger
-from vmas_pipeline.evaluation.audio_features import AudioFeatureExtractor, AudioFeatures
+from vmas_pipeline.evaluation.audio_features import AudioFeatureExtractor, AudioFeatures, Sound
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.media import ClipSpec, read_music
 from vmas_pipeline.systems.generated import Record, read_clip, read_embeddings
@@ -34,8 +35,10 @@ class Measured:
 
     rows: list[Row]  # the clips' manifest rows
     flow: list[np.ndarray]  # N curves of mean flow, float32 [F]
-    frame_rate: float  # of the flow
-    generated: AudioFeatures
+    cuts: list[np.ndarray]  # of the N clips, seconds
+    frame_rate: float  # of the flow and the cuts
+    generated: AudioFeatures  # with `gain_db`, except the level, which is as made
+    gain_db: float
     true: AudioFeatures
     codec: AudioFeatures  # the true music, encoded and decoded
     vectors: tuple[np.ndarray, np.ndarray] | None  # of videos and true music, float32 [N, D], for retrieval
@@ -88,7 +91,8 @@ def measure(
         cache: keeps the features of music by its content, so that none is analysed twice; None keeps none.
 
     Raises:
-        ValueError: a folder without a record, or clips that the manifest, the curves or the codec's folder lack.
+        ValueError: a folder without a record, clips that the manifest, the curves or the codec's folder lack, or
+            features of an earlier version.
     """
     import pandas as pd
 
@@ -97,18 +101,35 @@ def measure(
     curves = pd.read_parquet(features / "curves.parquet").set_index("clip_id")
     names = list(made.compute_s)
     _require(names, {"manifest": known.index, "curves": curves.index, str(reconstructed): coded.compute_s})
+    if "cuts_s" not in curves:
+        raise ValueError(f"{features} was written by an earlier version: run `kedro run --pipelines=features` again")
     rows = _rows(known, names)
     taught = _rows(known, [n for n in coded.compute_s if n in known.index and known.at[n, "split"] == "train"])
     tagger = MusicTagger.load(config.tagger).to("cuda" if torch.cuda.is_available() else "cpu")
     with tqdm(total=3 * len(rows) + 2 * len(taught), unit="clip", desc="evaluation") as bar:
         hear = _Ear(tagger, config.batch, bar, cache)
-        onsets = [np.asarray(curves.at[name, "onsets_s"], np.float32) for name in names]
+        flow, onsets, cuts = (
+            [np.asarray(curves.at[name, column], np.float32) for name in names]
+            for column in ("flow", "onsets_s", "cuts_s")
+        )
+        true = hear(rows, _true_music(clip), clip.sample_rate, onsets)
+        as_made, gain_db = _from(generated), 0.0
+        if config.match_loudness:
+            sounds = hear.sounds(rows, as_made, made.sample_rate)
+            gain_db = matching_gain(_lufs(sounds), _lufs(true.sounds))
+        heard = hear(rows, _amplified(as_made, gain_db), made.sample_rate)
+        if gain_db:
+            heard = replace(
+                heard, sounds=[replace(a, level=b.level) for a, b in zip(heard.sounds, sounds, strict=True)]
+            )
         return Measured(
             rows=rows,
-            flow=[np.asarray(curves.at[name, "flow"], np.float32) for name in names],
+            flow=flow,
+            cuts=cuts,
             frame_rate=clip.frame_rate,
-            generated=hear(rows, _from(generated), made.sample_rate),
-            true=hear(rows, _true_music(clip), clip.sample_rate, onsets),
+            generated=heard,
+            gain_db=gain_db,
+            true=true,
             codec=hear(rows, _from(reconstructed), coded.sample_rate),
             vectors=read_embeddings(generated, names),
             training=hear.tags(taught, _true_music(clip), clip.sample_rate),
@@ -138,6 +159,11 @@ class _Ear:
         extractor = AudioFeatureExtractor(self.tagger, sample_rate, self.cache)
         return AudioFeatures.joined([extractor.tags(waveforms) for _, waveforms in self._batches(rows, read)])
 
+    def sounds(self, rows: list[Row], read: Reader, sample_rate: int) -> list[Sound]:
+        """Rhythm, key and level alone; the bar does not count them."""
+        extractor = AudioFeatureExtractor(self.tagger, sample_rate, self.cache)
+        return [sound for row in rows for sound in extractor.sounds(read(row)[None])]
+
     def _batches(self, rows: list[Row], read: Reader) -> Iterator[tuple[slice, np.ndarray]]:
         """Parts of the rows, with their waveforms [B, samples]."""
         for start in range(0, len(rows), self.batch):
@@ -145,6 +171,20 @@ class _Ear:
             waveforms = np.stack([read(row) for row in rows[part]])
             yield part, waveforms
             self.bar.update(len(waveforms))
+
+
+def matching_gain(lufs: Sequence[float], reference: Sequence[float]) -> float:
+    """The gain in dB that makes a system's music as loud as the reference, on average over the clips that sound.
+
+    One gain for all clips keeps the differences between them, which are the system's own. 0 if nothing sounds.
+
+    Args:
+        lufs: integrated loudness of the system's clips.
+        reference: that of the true music.
+    """
+    sounding = [[each for each in values if each > FLOOR_LUFS] for values in (lufs, reference)]
+    ours, theirs = sounding
+    return float(np.mean(theirs) - np.mean(ours)) if ours and theirs else 0.0
 
 
 def true_music(row: Mapping[Any, Any], clip: ClipSpec) -> np.ndarray:
@@ -158,6 +198,16 @@ def _true_music(clip: ClipSpec) -> Reader:
 
 def _from(folder: Path) -> Reader:
     return lambda row: read_clip(folder, row["clip_id"])
+
+
+def _amplified(read: Reader, gain_db: float) -> Reader:
+    """float32 [samples] beyond full scale is left as it is."""
+    factor = np.float32(10 ** (gain_db / 20))
+    return (lambda row: read(row) * factor) if gain_db else read
+
+
+def _lufs(sounds: Sequence[Sound]) -> list[float]:
+    return [sound.level.lufs for sound in sounds]
 
 
 def _rows(known: "DataFrame", names: list[str]) -> list[Row]:

@@ -42,6 +42,7 @@ def write_report(
     generated: Path,
     clip: ClipSpec,
     shown: list[str],
+    worst: int = 0,
     run_id: str | None = None,
 ) -> Path:
     """Write report.html and its media.
@@ -54,6 +55,7 @@ def write_report(
         generated: the system's folder.
         clip: length and rates of a clip.
         shown: ids of the clips to show and play.
+        worst: how many of them were chosen for their low MV Align.
         run_id: the MLflow run, named in the report.
 
     Returns:
@@ -74,6 +76,7 @@ def write_report(
         results=results,
         headline=[result for result in results if result.name in HEADLINE],
         histograms=_histograms(clips),
+        worst=min(worst, len(shown)),
         clips=_clips(clips, measured, clip, shown),
         summary=_summary(record, clip),
         settings=json.dumps(record.about, indent=2, default=str),
@@ -93,15 +96,23 @@ def _histograms(clips: "DataFrame") -> list[dict[str, Any]]:
 
 
 def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[str]) -> list[dict[str, Any]]:
-    """The page's data for each shown clip."""
+    """The page's data for each shown clip, the worst first."""
     table = clips.set_index("clip_id")
     index = {row["clip_id"]: i for i, row in enumerate(measured.rows)}
     entries = []
     for name in shown:
         i = index[name]
         row = measured.rows[i]
-        onsets = {"generated": measured.generated.onsets_s[i], "true": measured.true.onsets_s[i]}
-        peaks = flow_peaks(measured.flow[i], clip.frame_rate)
+        musics = {"generated": measured.generated, "true": measured.true}
+        drawn = timeline(
+            measured.flow[i],
+            flow_peaks(measured.flow[i], clip.frame_rate),
+            {which: music.onsets_s[i] for which, music in musics.items()},
+            clip.frame_rate,
+            clip.duration_s,
+            cuts_s=measured.cuts[i],
+            rhythms={which: music.sounds[i].rhythm for which, music in musics.items()},
+        )
         entries.append(
             {
                 "id": name,
@@ -109,10 +120,10 @@ def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[s
                 "numbers": {"genre_heard": None, "retrieval_rank": None} | table.loc[name].to_dict(),
                 "start_s": row["start_s"],
                 "duration_s": clip.duration_s,
-                "timeline": timeline(measured.flow[i], peaks, onsets, clip.frame_rate, clip.duration_s),
+                "timeline": drawn,
             }
         )
-    return sorted(entries, key=lambda entry: (str(entry["numbers"]["genre"]), entry["id"]))
+    return sorted(entries, key=lambda entry: (entry["numbers"]["mv_align_generated"], entry["id"]))
 
 
 def write_media(

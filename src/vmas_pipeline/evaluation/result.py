@@ -37,6 +37,8 @@ class MetricResult:
     """95 % interval of the value."""
     levels: dict[str, float] = field(default_factory=dict)
     """Further levels by name: shuffled, metronome, codec."""
+    level_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """95 % intervals of levels, by their names."""
     per_clip: dict[str, np.ndarray] = field(default_factory=dict)
     """Columns of clips.parquet, [N] each."""
     measured_with: str = ""
@@ -66,7 +68,9 @@ def results_of(metrics: Mapping[str, Any]) -> list[MetricResult]:
     made = []
     for stored in metrics["results"].values():
         fields = {key: value for key, value in stored.items() if key != "position"}
-        made.append(MetricResult(**fields | {"interval": tuple(i) if (i := fields["interval"]) else None}))
+        fields["interval"] = tuple(i) if (i := fields["interval"]) else None
+        fields["level_intervals"] = {name: tuple(i) for name, i in fields.get("level_intervals", {}).items()}
+        made.append(MetricResult(**fields))
     return made
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.audio.rhythm import rhythm
 from vmas_pipeline.evaluation.drawing import timeline
-from vmas_pipeline.evaluation.evaluate import spread
+from vmas_pipeline.evaluation.evaluate import choose
 from vmas_pipeline.evaluation.measure import true_music
 from vmas_pipeline.evaluation.page import write_page
 from vmas_pipeline.evaluation.report import write_media
@@ -30,6 +31,10 @@ COLUMNS = {
     "genre_agreement": ("Genre", "↑", 3),
     "in_tune": ("In tune", "↑", 3),
     "onset_density": ("Onsets a peak", "", 2),
+    "onset_to_cut": ("Cuts with onset", "↑", 3),
+    "tempo": ("Tempo", "↑", 3),
+    "key": ("Key", "↑", 3),
+    "loudness": ("LUFS", "", 1),
     "r_at_10": ("R@10", "↑", 3),
     "compute_s": ("CPU s", "↓", 2),  # a clip
 }
@@ -45,6 +50,7 @@ def write_experiment_report(
     features: Path,
     manifest: "DataFrame",
     shown: int,
+    worst: int = 0,
 ) -> Path:
     """Write `<name>.html`, and its media into `<name>-media/`.
 
@@ -57,6 +63,7 @@ def write_experiment_report(
         features: folder of the features, for the flow curves.
         manifest: the clips.
         shown: how many clips are shown and played.
+        worst: how many of them are those with the least MV Align under the first system.
 
     Returns:
         The path of the page.
@@ -70,7 +77,7 @@ def write_experiment_report(
     media = out / f"{name}-media"
     shutil.rmtree(media, ignore_errors=True)
     media.mkdir(parents=True)
-    clips = _clips(folders, clip, features, manifest, media, shown)
+    clips = _clips(folders, clip, features, manifest, media, shown, worst)
     return write_page(
         out / f"{name}.html",
         "experiment_report.html.j2",
@@ -85,6 +92,7 @@ def write_experiment_report(
         media=media.name,
         metrics=metrics,
         clips=clips,
+        worst=min(worst, len(clips)),
     )
 
 
@@ -101,14 +109,20 @@ def _rows(table: "DataFrame", label: str) -> list[dict[str, Any]]:
 
 
 def _clips(
-    folders: dict[str, Path], clip: ClipSpec, features: Path, manifest: "DataFrame", media: Path, shown: int
+    folders: dict[str, Path],
+    clip: ClipSpec,
+    features: Path,
+    manifest: "DataFrame",
+    media: Path,
+    shown: int,
+    worst: int,
 ) -> list[dict[str, Any]]:
-    """The page's data for the shown clips, whose media are written."""
+    """The page's data for the shown clips, whose media are written; the first system's worst come first."""
     import pandas as pd
 
     scores = {name: pd.read_parquet(folder / "clips.parquet").set_index("clip_id") for name, folder in folders.items()}
     table = next(iter(scores.values()))
-    chosen = spread(table.reset_index(), shown)
+    chosen = choose(table.reset_index(), shown, worst)
     held = manifest[manifest["clip_id"].isin(chosen)].to_dict("records")
     rows = {row["clip_id"]: {str(key): value for key, value in row.items()} for row in held}
     music: dict[str, Path | None] = {name: folder / "generated" for name, folder in folders.items()}
@@ -117,8 +131,8 @@ def _clips(
     entries = []
     for clip_id in chosen:
         flow = np.asarray(curves.at[clip_id, "flow"], np.float32)
-        onsets = {name: _onsets(folder / "generated", clip_id) for name, folder in folders.items()}
-        onsets["true"] = onset_times(true_music(rows[clip_id], clip), clip.sample_rate)
+        played = {name: _played(folder / "generated", clip_id) for name, folder in folders.items()}
+        played["true"] = true_music(rows[clip_id], clip), clip.sample_rate
         aligned = {name: own["mv_align_generated"][clip_id] for name, own in scores.items()}
         entry = {
             "id": clip_id,
@@ -127,11 +141,21 @@ def _clips(
             "start_s": rows[clip_id]["start_s"],
             "duration_s": clip.duration_s,
             "mv_align": {**aligned, "true": table["mv_align_true"][clip_id]},
-            "timeline": timeline(flow, flow_peaks(flow, clip.frame_rate), onsets, clip.frame_rate, clip.duration_s),
+            "timeline": timeline(
+                flow,
+                flow_peaks(flow, clip.frame_rate),
+                {name: onset_times(*each) for name, each in played.items()},
+                clip.frame_rate,
+                clip.duration_s,
+                cuts_s=curves.at[clip_id, "cuts_s"],
+                rhythms={name: rhythm(*each) for name, each in played.items()},
+            ),
         }
         entries.append(entry)
-    return entries
+    first = next(iter(folders))
+    return sorted(entries, key=lambda entry: (entry["mv_align"][first], entry["id"]))
 
 
-def _onsets(folder: Path, clip_id: str) -> np.ndarray:
-    return onset_times(read_clip(folder, clip_id), Record.read(folder).sample_rate)
+def _played(folder: Path, clip_id: str) -> tuple[np.ndarray, int]:
+    """A clip's music and its sample rate."""
+    return read_clip(folder, clip_id), Record.read(folder).sample_rate

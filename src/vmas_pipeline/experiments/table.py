@@ -8,7 +8,8 @@ from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.systems.generated import Record
 
 METRICS = (
-    *("mv_align", "onset_density", "genre_agreement", "in_tune"),
+    *("mv_align", "onset_to_cut", "downbeat_to_cut", "onset_density", "genre_agreement", "in_tune"),
+    *("tempo", "key", "loudness", "clipping", "silence"),
     *("fad", "fad_inf", "kad", "coverage", "kl", "r_at_1", "r_at_10", "median_rank"),
 )
 """Columns of the table."""
@@ -22,8 +23,9 @@ def row_of(metrics: dict[str, Any], record: Record) -> dict[str, Any]:
         record: of its music.
 
     Returns:
-        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; parameters and
-        encoder_multiply_adds, where it states them; compute_s, mean CPU seconds of a clip.
+        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; gain_db, with which
+        its music was heard; parameters and encoder_multiply_adds, where it states them; compute_s, mean CPU seconds of a
+        clip.
     """
     results = {result.name: result for result in results_of(metrics)}
     aligned = results["mv_align"]
@@ -34,6 +36,7 @@ def row_of(metrics: dict[str, Any], record: Record) -> dict[str, Any]:
         "mv_align_low": low,
         "mv_align_high": high,
         "mv_align_chance": aligned.chance,
+        "gain_db": metrics["gain_db"],
         "parameters": record.about.get("parameters"),
         "encoder_multiply_adds": record.about.get("encoder_multiply_adds"),
         "compute_s": float(np.mean(list(record.compute_s.values()))),

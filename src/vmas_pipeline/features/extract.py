@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from vmas_pipeline.codec.interface import AudioCodec
 
-CURVES = ("flow", "onsets_s", "peaks_s")
+CUTS = "cuts_s"
+"""Only in the tables: the evaluation alone needs cuts."""
+CURVES = ("flow", "onsets_s", "peaks_s", CUTS)
 COUNTED = ("frames", "tokens", "music_beats", "video_beats", "aligned_beats")
 PLACED = ("position", "offset", "length")
 """A sample's number in its shard, its byte offset there, and its length in bytes."""
@@ -102,6 +104,7 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
     import pandas as pd
 
     from vmas_pipeline.features.clip import extract_clip
+    from vmas_pipeline.features.cuts import find_cuts
 
     network = _codec(str(codec), content_hash(codec))
     samples: list[Sample] = []
@@ -113,7 +116,8 @@ def make_shard(shard: Shard, *, config: FeaturesConfig, clip: ClipSpec, codec: P
         except MediaError as error:
             records.append(about | {"reason": error.reason, "detail": str(error)})
             continue
-        curves = {name: getattr(sample, name).tolist() for name in CURVES}
+        curves = {name: getattr(sample, name).tolist() for name in CURVES if name != CUTS}
+        curves[CUTS] = find_cuts(sample.frames, clip.frame_rate).tolist()
         records.append(about | {"shard": shard.path.name, "position": len(samples)} | _counts(sample) | curves)
         samples.append(sample)
     spans = write_shard(shard.path, samples)

@@ -77,8 +77,8 @@ def _reporter(name: str) -> Callable[..., Path]:
         from vmas_pipeline.experiments.report import write_experiment_report
 
         work = experiments_folder / name
-        shown = evaluation.report_clips
-        page = write_experiment_report(report_folder, name, table, work, clip, features, manifest, shown)
+        shown, worst = evaluation.report_clips, evaluation.report_worst
+        page = write_experiment_report(report_folder, name, table, work, clip, features, manifest, shown, worst)
         active_logger().artifact(page, name)
         active_logger().artifact(page.with_name(f"{name}-media"), f"{name}/{name}-media")
         print(f"{name}: {page}", flush=True)

@@ -5,20 +5,27 @@ from collections.abc import Callable
 from vmas_pipeline.evaluation.measure import Measured
 from vmas_pipeline.evaluation.metrics import (
     alignment,
+    clipping,
     codec_onsets,
     coverage,
+    cuts,
     density,
     frechet,
     genre,
     kad,
+    key,
     kl,
+    loudness,
     retrieval,
+    silence,
+    tempo,
     tuning,
 )
 from vmas_pipeline.evaluation.result import MetricResult
 
 METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
     alignment.compute,
+    cuts.compute,
     density.compute,
     genre.compute,
     retrieval.compute,
@@ -27,6 +34,11 @@ METRICS: tuple[Callable[[Measured], list[MetricResult]], ...] = (
     coverage.compute,
     kl.compute,
     tuning.compute,
+    tempo.compute,
+    key.compute,
+    loudness.compute,
+    clipping.compute,
+    silence.compute,
     codec_onsets.compute,
 )
 """In the order of the report's table."""

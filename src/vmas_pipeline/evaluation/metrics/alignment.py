@@ -2,7 +2,8 @@
 
 # N clips
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -21,11 +22,17 @@ DEFINITIONS: dict[str, tuple[str, PeakMethod, str]] = {
 PARTNERS = 16
 """Number of other videos per piece of music, and of random pieces per video."""
 
+SHIFTS = np.arange(1, 8) / 8
+"""By how much music is shifted in time, around the end, as fractions of the clip."""
+
 PERIODS_S = np.arange(0.15, 3.01, 0.05)
 PHASES = 4
 """Grid of the blind metronomes: periods in seconds, and number of equally spaced phases."""
 
 _ROUNDING_S = 1e-6  # times are float32
+
+Score = Callable[[np.ndarray, np.ndarray], float]
+"""Of the times of notes against those of what they should fall on."""
 
 
 def mv_align(onsets_s: np.ndarray, peaks_s: np.ndarray, frame_rate: float) -> float:
@@ -84,24 +91,25 @@ def _score(measured: Measured, name: str) -> MetricResult:
     musics = {"generated": measured.generated, "true": measured.true, "codec": measured.codec}
     scores = {key: _each(music.onsets_s, peaks, rate) for key, music in musics.items()}
     blind, period_s = blind_scores(measured.generated.onsets_s, peaks, sources, len(measured.flow[0]) / rate, rate)
-    scores |= blind
-    interval = bootstrap_mean(scores["generated"], groups=np.array(sources))
-    levels = {key: float(values.mean()) for key, values in scores.items() if key != "generated"}
+    scores |= blind | {"oracle": _each(peaks, peaks, rate)}
+    levels, intervals = mean_levels(scores, sources)
     counts = {f"n_peaks_{method}": np.array([len(times) for times in peaks])}
     counts |= {f"n_onsets_{key}": np.array([len(o) for o in musics[key].onsets_s]) for key in ("generated", "true")}
     return MetricResult(
         name=name,
         title=title,
-        value=float(scores["generated"].mean()),
+        value=levels.pop("generated"),
         chance=max(levels[name] for name in blind),
         ceiling=levels["true"],
-        interval=(interval.low, interval.high),
+        interval=intervals.pop("generated"),
         levels=levels,
+        level_intervals=intervals,
         per_clip={f"{name}_{key}": values for key, values in scores.items()} | counts,
         measured_with=f"{peaks_are}; onsets by spectral flux; matched within {1 / rate:.3f} s",
         note=f"best blind metronome {levels['metronome']:.3f} (a beat every {period_s:.2f} s), as many onsets at "
-        f"random {levels['random']:.3f}, under other videos {levels['shuffled']:.3f}; true music through the codec "
-        f"{levels['codec']:.3f}",
+        f"random {levels['random']:.3f}, shifted in time {levels['shifted']:.3f}, under other videos "
+        f"{levels['shuffled']:.3f}; true music through the codec {levels['codec']:.3f}; a note on each peak alone "
+        f"{levels['oracle']:.3f}",
     )
 
 
@@ -112,7 +120,7 @@ def blind_scores(
     duration_s: float,
     frame_rate: float,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Baselines without the video: the music with other videos, as many random onsets, the best metronome.
+    """Baselines that do not hear when the picture moves: `rate_matched` music, and the best metronome.
 
     Args:
         onsets, peaks: of the music and of the video of N clips, seconds.
@@ -124,11 +132,47 @@ def blind_scores(
         The scores of each clip, [N], by name; and the metronome's period in seconds.
     """
     period_s, metronome = best_metronome(peaks, duration_s, frame_rate)
-    return {
-        "shuffled": _shuffled(onsets, peaks, sources, frame_rate),
-        "random": _random(onsets, peaks, duration_s, frame_rate),
-        "metronome": metronome,
-    }, period_s
+    score = partial(mv_align, frame_rate=frame_rate)
+    return {**rate_matched(score, onsets, peaks, sources, duration_s), "metronome": metronome}, period_s
+
+
+def rate_matched(
+    score: Score,
+    times: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    sources: Sequence[str],
+    duration_s: float,
+) -> dict[str, np.ndarray]:
+    """What music of as many notes scores when its timing has nothing to do with the picture.
+
+    Args:
+        score: what is measured.
+        times, targets: of the notes and of what they should fall on, in N clips, seconds.
+        sources: the source video of each clip.
+        duration_s: of a clip.
+
+    Returns:
+        The scores of each clip, [N]: shuffled, the music with the videos of other sources; shifted, the music moved in
+        time by `SHIFTS`; random, as many notes at random times.
+    """
+    draw, partners = np.random.default_rng(0), other_sources(sources, PARTNERS)
+    blind: dict[str, list[float]] = {"shuffled": [], "shifted": [], "random": []}
+    for own, target, others in zip(times, targets, partners, strict=True):
+        moved = [(own + shift * duration_s) % duration_s for shift in SHIFTS]
+        drawn = [draw.uniform(0, duration_s, len(own)) for _ in range(PARTNERS)]
+        blind["shuffled"].append(float(np.mean([score(own, targets[i]) for i in others])))
+        blind["shifted"].append(float(np.mean([score(each, target) for each in moved])))
+        blind["random"].append(float(np.mean([score(each, target) for each in drawn])))
+    return {name: np.array(values) for name, values in blind.items()}
+
+
+def mean_levels(
+    scores: Mapping[str, np.ndarray], sources: Sequence[str]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Means of scores [N], by name, and their 95 % intervals over the sources."""
+    found = {name: bootstrap_mean(values, groups=np.array(sources)) for name, values in scores.items()}
+    intervals = {name: (each.low, each.high) for name, each in found.items()}
+    return {name: each.mean for name, each in found.items()}, intervals
 
 
 def best_metronome(peaks: Sequence[np.ndarray], duration_s: float, frame_rate: float) -> tuple[float, np.ndarray]:
@@ -167,22 +211,3 @@ def other_sources(sources: Sequence[str], count: int) -> list[list[int]]:
 
 def _each(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], rate: float) -> np.ndarray:
     return np.array([mv_align(o, p, rate) for o, p in zip(onsets, peaks, strict=True)])
-
-
-def _shuffled(
-    onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], sources: Sequence[str], rate: float
-) -> np.ndarray:
-    """Each piece of music with the videos of other sources."""
-    partners = other_sources(sources, PARTNERS)
-    return np.array([np.mean([mv_align(o, peaks[i], rate) for i in others]) for o, others in zip(onsets, partners)])
-
-
-def _random(onsets: Sequence[np.ndarray], peaks: Sequence[np.ndarray], duration_s: float, rate: float) -> np.ndarray:
-    """Each video with as many onsets as its music has, at random times."""
-    draw = np.random.default_rng(0)
-    return np.array(
-        [
-            np.mean([mv_align(draw.uniform(0, duration_s, len(o)), p, rate) for _ in range(PARTNERS)])
-            for o, p in zip(onsets, peaks, strict=True)
-        ]
-    )
