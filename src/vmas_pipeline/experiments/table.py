@@ -23,9 +23,9 @@ def row_of(metrics: dict[str, Any], record: Record) -> dict[str, Any]:
         record: of its music.
 
     Returns:
-        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; gain_db, with which
-        its music was heard; parameters and encoder_multiply_adds, where it states them; compute_s, mean CPU seconds of a
-        clip.
+        `METRICS`, None where it has none; mv_align_low and _high, its 95 % interval; mv_align_chance; gain_db, with
+        which its music was heard; parameters and encoder_multiply_adds, where it states them; compute_s, mean CPU
+        seconds of a clip.
     """
     results = {result.name: result for result in results_of(metrics)}
     aligned = results["mv_align"]
