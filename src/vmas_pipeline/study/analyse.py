@@ -76,7 +76,7 @@ def analyse(table: "DataFrame") -> Analysis:
         )
     ordered = rows.sort_values("item", kind="stable")  # so that systems stand in the order in which they were named
     comparisons = [
-        _compare(group, first, second, question)
+        _compare(group, str(first), str(second), question)
         for (first, second), of_pair in ordered.groupby(["first", "second"], sort=False)
         for question in QUESTIONS
         if len(group := of_pair[of_pair["question"] == question])

@@ -68,18 +68,18 @@ def create_study(
         "systems": {system.name: system.revision for system in systems},
         "duration_s": duration_s,
     }
+    by_clip: dict[str, dict[Any, Any]] = {row["clip_id"]: row for row in clips.to_dict("records")}
     if (folder / DATABASE).exists():
         store = Store(folder)
         if {key: store.about[key] for key in about} != about:
             raise ValueError(f"{folder} holds a study of other systems or settings: give another NAME, or delete it")
     else:
-        rows = [row for row in clips.to_dict("records") if all(system.holds(row["clip_id"]) for system in systems)]
+        rows = [row for clip_id, row in by_clip.items() if all(system.holds(clip_id) for system in systems)]
         salt = secrets.token_hex(16)
         items = draw_items(config, names, rows, salt)
         with whole_file(folder / DATABASE) as temporary:
             Store.create(temporary, {**about, "salt": salt}, items)
         store = Store(folder)
-    by_clip: dict[str, dict[Any, Any]] = {row["clip_id"]: row for row in clips.to_dict("records")}
     music = {system.name: system.files for system in systems}
     write_excerpts(folder / MEDIA, list(store.items.values()), by_clip, music, config.lufs)
     return store
