@@ -22,8 +22,11 @@ Scores = dict[str, float | None]
 HIT_WITHIN_S = 0.1
 """A strike this close to its hit point counts."""
 
-RANKED_BY = ("hits", "alignment", "contrastive")
+RANKED_BY = ("seam", "hits", "alignment", "contrastive")
 """Scores that rank takes, all of them better when higher; the earlier decides between equals."""
+
+SEAM_S = 0.5
+"""Of kept music, by which the seam before it is judged."""
 
 _RANDOM_PIECES = 32
 
@@ -109,6 +112,42 @@ def score(
     if len(hits_s):
         scores["hits"] = hit_share(onsets_s, hits_s)
     return scores
+
+
+@torch.inference_mode()
+def seam_scores(
+    generator: Generator,
+    video: Path,
+    start_s: float,
+    codes: Tensor,
+    kept: np.ndarray,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> list[float]:
+    """How well what was composed leads to the kept music on its right, which it was composed without.
+
+    Args:
+        generator: its decoder predicts each token from those before it.
+        video, start_s, limits: as for `watch`.
+        codes: int64 [B, K, T], of all takes.
+        kept: bool [T], tokens that were given.
+
+    Returns:
+        For each take the mean log-probability of the first half second of kept tokens after each composed section;
+        empty if there is none.
+    """
+    reach, tokens = round(SEAM_S * generator.codec.frame_rate), codes.shape[-1]
+    seams = np.flatnonzero(kept[1:] & ~kept[:-1]) + 1
+    found = []
+    for seam in seams.tolist():
+        first = max(0, min(seam - generator.window // 2, tokens - generator.window))
+        window = codes[..., first : first + generator.window]
+        frames = generator.frames(video, start_s + first / generator.codec.frame_rate, limits)
+        conditions = conditions_of_frames(frames, generator.model.config).map(lambda each: each.to(generator.device))
+        context = generator.model.encode(conditions).expanded(len(codes))
+        likely = generator.model.music_decoder(window, context).float().log_softmax(-1)  # [B, K, T', V]
+        likely = likely.gather(-1, window[..., None])[..., seam - first : seam - first + reach, 0]
+        found.append(likely.mean((1, 2)).tolist())
+    return np.mean(found, axis=0).tolist() if found else []
 
 
 def hit_share(onsets_s: np.ndarray, hits_s: Sequence[float]) -> float:

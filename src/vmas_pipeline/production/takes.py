@@ -30,7 +30,7 @@ from vmas_pipeline.production.given import TOKENS, given_codes, save_tokens, tok
 from vmas_pipeline.production.mix import Mix, mix
 from vmas_pipeline.production.options import Options
 from vmas_pipeline.production.record import origin, to_tag
-from vmas_pipeline.production.scores import Scores, Watched, ranked, score, watch
+from vmas_pipeline.production.scores import Scores, Watched, ranked, score, seam_scores, watch
 from vmas_pipeline.versioning import content_hash
 
 RECORD = "production.json"
@@ -203,6 +203,11 @@ def _compose(
         limits=limits,
     )
     pieces = [_piece(plan, generator, watched, seed, each) for seed, each in zip(seeds, codes)]
+    if given is not None:
+        kept = given[0].numpy() >= 0
+        seams = seam_scores(generator, plan.video, plan.start_s, codes, kept, limits)
+        for piece, seam in zip(pieces, seams, strict=False):
+            piece.scores["seam"] = seam
     return watched, [pieces[i] for i in ranked([piece.scores for piece in pieces])]
 
 
