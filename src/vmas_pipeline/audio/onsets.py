@@ -11,6 +11,9 @@ from filelock import FileLock
 
 HOP_S = 0.008
 
+CLICK = np.eye(1, 8192, 4096, dtype=np.float32)[0]
+"""For kernels to be compiled with."""
+
 
 def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Times at which notes start, from librosa's spectral flux; deterministic.
@@ -38,13 +41,16 @@ def load_librosa() -> ModuleType:
     On first use numba compiles them into a cache next to librosa. Two processes that do so at once may write a cache in
     which a kernel is stored for the wrong types: every process that reads it then segfaults.
     """
-    with FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock"):
+    with compiling():
         import librosa
 
-        click = np.eye(1, 8192, 4096, dtype=np.float32)[0]
-        librosa.onset.onset_detect(y=click)
-        librosa.beat.beat_track(y=click, bpm=120)
+        librosa.onset.onset_detect(y=CLICK)
     return librosa
+
+
+def compiling() -> FileLock:
+    """What one process on this machine holds while numba compiles librosa's kernels."""
+    return FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock")
 
 
 def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[tuple[int, int]]:

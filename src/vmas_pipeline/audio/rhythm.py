@@ -2,17 +2,23 @@
 
 # N samples, H harmony frames, B beats
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from vmas_pipeline.audio.onsets import load_librosa
+from vmas_pipeline.audio.onsets import CLICK, compiling, load_librosa
 from vmas_pipeline.audio.pitch import HOP_S as HARMONY_HOP_S
 from vmas_pipeline.audio.pitch import chroma
 
 HOP_S = 0.032
 """Of the onset strength; a tempo of 120 is exact to 2 %."""
+
+BANDS = 40
+"""Mel bands of the onset strength; librosa's 128, of longer windows, cost twice the time and give the same tempi."""
 
 METRES = (3, 4)
 """Beats a bar to choose from."""
@@ -48,14 +54,23 @@ def rhythm(waveform: np.ndarray, sample_rate: int, harmony: np.ndarray | None = 
         return Rhythm()
     librosa = load_librosa()
     settings = {"sr": sample_rate, "hop_length": hop}
-    strength = librosa.onset.onset_strength(y=np.asarray(waveform, np.float32), **settings)
+    strength = librosa.onset.onset_strength(y=np.asarray(waveform, np.float32), n_fft=2 * hop, n_mels=BANDS, **settings)
     if not strength.any():
         return Rhythm()
     tempo = float(librosa.feature.tempo(onset_envelope=strength, **settings)[0])
-    frames = librosa.beat.beat_track(onset_envelope=strength, bpm=tempo, trim=False, **settings)[1]
+    frames = load_beat_tracker()(onset_envelope=strength, bpm=tempo, trim=False, **settings)[1]
     beats = (frames * hop / sample_rate).astype(np.float32)
     changes = harmony_changes(chroma(waveform, sample_rate) if harmony is None else harmony, beats)
     return Rhythm(tempo_bpm=tempo, beats_s=beats, downbeats_s=downbeats(beats, changes))
+
+
+@cache
+def load_beat_tracker() -> Callable[..., Any]:
+    """librosa's, compiled as in `load_librosa`, but apart: it takes seconds, and finding onsets does not need it."""
+    librosa = load_librosa()
+    with compiling():
+        librosa.beat.beat_track(y=CLICK, bpm=120)
+    return librosa.beat.beat_track
 
 
 def harmony_changes(harmony: np.ndarray, beats_s: np.ndarray) -> np.ndarray:
