@@ -143,9 +143,7 @@ def test_spectrograms_are_in_decibels_on_the_frames_centres():
     assert (mel(torch.zeros(1, 16_000), 64) == -1).all()
 
 
-def test_training_lowers_every_loss(fitted, features):
-    losses = load_system("vid2mldm", fitted[0])  # loads
-    assert losses.about()["parameters"] > 1000
+def test_training_lowers_the_loss_on_held_out_clips(fitted, features):
     untrained = replace(
         SMALL,
         autoencoder=replace(SMALL.autoencoder, steps=1),
@@ -179,6 +177,7 @@ def test_a_clips_music_does_not_depend_on_its_batch(fitted, clips):
     system = load_system("vid2mldm", fitted[0], steps=3)
     together = system.generate_clips(clips, seed=1)
     assert together.shape == (3, 80_000) and np.abs(together).max() <= 1
+    assert system.about()["parameters"] > 1000 and system.about()["sampling"] == {"steps": 3, "guidance": 3.0}
     alone = np.concatenate([system.generate_clips([clip], seed=1) for clip in clips[::-1]])[::-1]
     np.testing.assert_allclose(alone, together, atol=1e-4)
     assert np.abs(system.generate_clips(clips[:1], seed=2) - together[:1]).max() > 1e-3
@@ -192,7 +191,7 @@ def test_a_film_of_any_length_gets_music_of_its_length(fitted, tmp_path):
     assert system.generate(tmp_path / "11.0.mp4", seconds=6.0).waveform.shape == (1, 96_000)
 
 
-def test_the_autoencoder_and_the_vocoder_keep_what_they_were_given_shape_and_rate(features):
+def test_latents_are_a_clip_rounded_up_and_become_sound_of_its_length(features):
     network = Vid2MLDM(SMALL).eval()
     clip = next(read_clips(features / "train", read_index(features / "train")))
     waveform = torch.from_numpy(read_music(clip.row, 16_000, 5.0))[None]

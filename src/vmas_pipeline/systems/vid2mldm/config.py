@@ -33,11 +33,11 @@ class MelConfig:
 class AutoencoderConfig:
     """The KL autoencoder of spectrograms; each level after the first halves time and frequency."""
 
-    widths: tuple[int, ...] = (16, 32, 48)
+    widths: tuple[int, ...] = (16, 32, 48, 64)
     """Channels of each level."""
     layers: int = Field(default=1, ge=1)
     """Residual blocks of a level."""
-    latent_channels: int = Field(default=8, ge=1)
+    latent_channels: int = Field(default=16, ge=1)
     groups: int = Field(default=8, ge=1)
     """Of the group norms; divides every width."""
     attention: bool = False
@@ -57,7 +57,7 @@ class VocoderConfig:
 
     width: int = Field(default=128, ge=1)
     blocks: int = Field(default=2, ge=1)
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=200, ge=1)
     batch: int = Field(default=8, ge=1)
     crop_s: float = Field(default=1.0, gt=0)
     """Length of a training crop, seconds."""
