@@ -135,7 +135,7 @@ def _drawn(network: CMT, hidden: Tensor, places: Tensor, uniform: Tensor) -> lis
     earlier = torch.arange(BAR + 1) < places[:, None]  # [B, 18]
     logits[BEAT] = logits[BEAT].masked_fill(earlier & (types == PLACE)[:, None], -torch.inf)
     columns = [
-        types if each is None else SAMPLING.get(i, NUCLEUS).draw(each, uniform[:, i]) for i, each in enumerate(logits)
+        types if i == TYPE else SAMPLING.get(i, NUCLEUS).draw(logits[i], uniform[:, i]) for i in range(PREDICTED)
     ]
     words: list[list[int]] = torch.stack(columns, dim=1).tolist()
     for word in words:

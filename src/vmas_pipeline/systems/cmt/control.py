@@ -25,8 +25,10 @@ USUAL_TEMPO = 120.0
 TEMPI = (60.0, 180.0)
 """Beats a minute, at least and at most."""
 
-PUBLISHED_DENSITIES = (0.0195, 0.0091, 0.0065, 0.0075, 0.0193, 0.0234, 0.0334, 0.0443, 0.2709, 0.1173)
-PUBLISHED_DENSITIES += (0.0788, 0.0525, 0.0704, 0.0446, 0.0356, 0.0278, 0.1391)
+PUBLISHED_DENSITIES = (
+    *(0.0195, 0.0091, 0.0065, 0.0075, 0.0193, 0.0234, 0.0334, 0.0443, 0.2709),
+    *(0.1173, 0.0788, 0.0525, 0.0704, 0.0446, 0.0356, 0.0278, 0.1391),
+)
 PUBLISHED_STRENGTHS = (0.5438, 0.2305, 0.1337, 0.0577, 0.0213, 0.0090, 0.0025, 0.0009, 0.0003, 0.0001)
 """Shares of the bars of densities 1 to 17, and of the beats of strengths 1 to 10, in the data of the published
 checkpoint, from comments in its repository."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.systems.cmt.words import PERCENTS, PROGRESS, TICK, TYPE, VOCABULARY
+from vmas_pipeline.systems.cmt.words import PERCENTS, PREDICTED, PROGRESS, TICK, TYPE, VOCABULARY
 
 WIDTHS = (64, 32, 64, 512, 128, 32, 64)
 """Of the attributes' embeddings at a width of 512, to which they are in proportion."""
@@ -109,10 +109,10 @@ class CMT(nn.Module):
         """Of the next word's type, [..., D] -> [..., 3]."""
         return self.heads[TYPE](hidden)
 
-    def logits(self, hidden: Tensor, types: Tensor) -> list[Tensor | None]:
-        """Of the next word's other attributes, given its type, int64 [...]; None in place of the type's."""
+    def logits(self, hidden: Tensor, types: Tensor) -> dict[int, Tensor]:
+        """Of the next word's other attributes, by their column, given its type, int64 [...]."""
         mixed = self.with_type(torch.cat([hidden, _embed(self.attributes[TYPE], types)], dim=-1))
-        return [None if i == TYPE else head(mixed) for i, head in enumerate(self.heads)]
+        return {i: head(mixed) for i, head in enumerate(self.heads) if i != TYPE}
 
     def losses(self, words: Tensor, lengths: Tensor) -> Tensor:
         """Cross-entropies of the attributes in nats, [A]; training minimises their mean.
@@ -125,9 +125,8 @@ class CMT(nn.Module):
         hidden = self.hidden(entered)[0][:, len(CONDITION) :]  # [B, W - 1, D]
         target = words[:, 1:]
         mask = torch.arange(1, words.shape[1], device=words.device) < lengths[:, None]  # [B, W - 1]
-        found = self.logits(hidden, target[..., TYPE])
-        found[TYPE] = self.type_logits(hidden)
-        pairs = [(logits[mask], target[..., i][mask]) for i, logits in enumerate(found) if logits is not None]
+        found = self.logits(hidden, target[..., TYPE]) | {TYPE: self.type_logits(hidden)}
+        pairs = [(found[i][mask], target[..., i][mask]) for i in range(PREDICTED)]
         return torch.stack([functional.cross_entropy(logits, wanted) for logits, wanted in pairs])
 
 
