@@ -22,20 +22,42 @@ def model_folder(model: str) -> Path:
     """The folder of a model given as a registry address (downloaded if the registry is remote) or as a folder."""
     if not model.startswith("models:"):
         return Path(model)
-    address = ADDRESS.match(model)
-    if address is None:
-        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
-    _find_registry()
+    address = check_address(model)
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
-        version = _version(mlflow.MlflowClient(), model, **address.groupdict())
+        version = _version(mlflow.MlflowClient(), model, **address)
         registered = Path(mlflow.artifacts.download_artifacts(artifact_uri=_location(version)))
     except MlflowException as error:
         raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
     artifacts = mlflow.models.Model.load(registered).flavors["python_function"]["artifacts"]
     return registered / artifacts[ARTIFACT]["path"]
+
+
+def version_of(model: str) -> str:
+    """The version that an address means now: an alias can move at any time."""
+    address = check_address(model)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(_version(mlflow.MlflowClient(), model, **address).version)
+    except MlflowException as error:
+        raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
+
+
+def check_address(model: str) -> dict[str, str]:
+    """The parts of an address, and MLflow pointed at the registry; without MLflow's import, which takes seconds.
+
+    Raises:
+        ValueError: it is no address, or there is no registry.
+    """
+    address = ADDRESS.match(model)
+    if address is None:
+        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
+    _find_registry()
+    return address.groupdict()
 
 
 def _version(client: "MlflowClient", model: str, name: str, alias: str | None, version: str | None) -> "ModelVersion":
