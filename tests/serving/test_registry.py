@@ -22,6 +22,7 @@ import pytest
 from vmas_pipeline import load_model, tracking
 from vmas_pipeline.evaluation.result import MetricResult, to_metrics
 from vmas_pipeline.media import probe, read_audio
+from vmas_pipeline.production.record import read_record
 from vmas_pipeline.serving.gate import Gate
 from vmas_pipeline.serving.registration import RegistrationConfig, register
 
@@ -231,13 +232,17 @@ def encoded(path: Path) -> str:
 
 def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> None:
     video = film(tmp_path / "film.mp4", 0.8)
-    status, answer = ask(server, {"video_b64": encoded(video), "seed": 3})
+    status, answer = ask(server, {"video_b64": encoded(video), "seed": 3, "options": {"lufs": -20}})
     out = tmp_path / "out.mp4"
     out.write_bytes(base64.b64decode(answer["predictions"][0]["video_b64"]))
     assert status == 200
     info = probe(out)
     assert (info.video_codec, info.audio_codec, info.duration_s) == ("h264", "aac", pytest.approx(0.8))
     assert np.abs(read_audio(out, sample_rate=16_000)).max() > 0.001
+    record = json.loads(answer["predictions"][0]["record"])
+    assert record["licences"]["training_data"] == {"CC0-1.0 (synthetic)": 3}
+    assert record["sound"]["lufs"] == pytest.approx(-20, abs=0.5)
+    assert record == read_record(out)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> No
         ({"video_b64": "data:video/mp4;base64,aGVsbG8="}, "video_b64: it is a data address"),
         ({"video_b64": "é"}, "video_b64: it is not base64"),
         ({"video_b64": "aGVsbG8=", "seconds": "long"}, "seconds: Input should be a valid number"),
-        ({"video_b64": "aGVsbG8=", "container": "gif"}, "container: gif must be one of"),
+        ({"video_b64": "aGVsbG8=", "container": "gif"}, "container (gif) must be one of mp4"),
         ({"video_b64": "aGVsbG8="}, "the video cannot be read as a video"),
         ({"video_b64": "/etc/passwd?"}, "video_b64: it is not base64"),
         ({"video_b64": "A" * 400_000}, r"the video (0.3 MB) is larger than 0.2 MB"),

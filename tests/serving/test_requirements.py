@@ -16,8 +16,10 @@ from ..tiny_model import CLIP, film, tiny_generator
 
 GENERATE = """
 import json, sys
+from vmas_pipeline.production import Options, produce
 from vmas_pipeline.serving import load_model, pyfunc_model
-load_model(sys.argv[1]).generate(sys.argv[2])
+options = Options(original="duck", hit_cuts=True)
+produce(sys.argv[2], sys.argv[3], load_model(sys.argv[1]), options)
 print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 
@@ -47,7 +49,7 @@ def test_all_that_loading_and_generating_import_is_required(tmp_path):
     model = VMAs(with_overrides(tiny.model.config, {"curves": curve_counts(["events"])}), tiny.codec.code_vectors)
     Generator(model, tiny.codec, CLIP, tiny.sampling).save(tmp_path / "vmas")
     video = film(tmp_path / "film.mp4", 0.4)
-    command = [sys.executable, "-c", GENERATE, str(tmp_path / "vmas"), str(video)]
+    command = [sys.executable, "-c", GENERATE, str(tmp_path / "vmas"), str(video), str(tmp_path / "takes")]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     modules, homes = json.loads(run.stdout.splitlines()[-1]), packages_distributions()
     allowed = closure({normal(name) for name in REQUIREMENTS}) | {"vmas-pipeline"}

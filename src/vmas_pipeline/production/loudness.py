@@ -19,6 +19,7 @@ _REACH_S = 0.02
 
 _CLOSE_LU = 0.05
 _ROUNDS = 12
+_LEAST_SLOPE = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +64,26 @@ def level(waveform: np.ndarray, sample_rate: int, lufs: float | None, true_peak_
     if lufs is None or not np.isfinite(now):
         gain = min(1.0, ceiling / highest) if highest else 1.0
         return _result(waveform, sample_rate, np.full(len(peaks), gain, np.float32), 0.0)
-    wanted_db = lufs - now
+    gain_db = step_db = lufs - now
+    reached = now
     for _ in range(_ROUNDS):
-        gain = 10 ** (wanted_db / 20)
+        gain = 10 ** (gain_db / 20)
         limiter = _limiter(peaks * gain, ceiling, sample_rate)
-        missing = lufs - loudness(waveform * (gain * limiter), sample_rate) if limiter.min(initial=1) < 1 else 0.0
-        if abs(missing) <= _CLOSE_LU:
+        before, reached = reached, _after(waveform, sample_rate, gain, limiter, now + gain_db)
+        if abs(lufs - reached) <= _CLOSE_LU:
             break
-        wanted_db += missing
-    return _result(
-        waveform, sample_rate, (gain * limiter).astype(np.float32), -_db(float(limiter.min(initial=1))), ceiling
-    )
+        slope = max(_LEAST_SLOPE, (reached - before) / step_db)  # the limiter takes back a part of each step
+        step_db = (lufs - reached) / slope
+        gain_db += step_db
+    limited_db = -_db(float(limiter.min(initial=1)))
+    return _result(waveform, sample_rate, (gain * limiter).astype(np.float32), limited_db, ceiling)
+
+
+def _after(waveform: np.ndarray, sample_rate: int, gain: float, limiter: np.ndarray, expected: float) -> float:
+    """Loudness after gain and limiter; as expected where the limiter has nothing to do."""
+    if limiter.min(initial=1) == 1:
+        return expected
+    return loudness(waveform * (gain * limiter), sample_rate)
 
 
 def _result(

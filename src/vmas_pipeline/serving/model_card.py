@@ -54,6 +54,11 @@ def _data(manifest: "DataFrame") -> dict[str, Any]:
         "sources": manifest["source_id"].nunique(),
         "hours": manifest["duration_s"].sum() / 3600,
         "splits": manifest["split"].value_counts().to_dict(),
-        "licences": manifest["licence"].fillna("unknown").value_counts().to_dict(),
+        "licences": licence_counts(manifest),
         "genres": manifest["genre"].dropna().value_counts().to_dict(),
     }
+
+
+def licence_counts(manifest: "DataFrame") -> dict[str, int]:
+    """The number of clips under each licence."""
+    return {str(licence): int(count) for licence, count in manifest["licence"].fillna("unknown").value_counts().items()}

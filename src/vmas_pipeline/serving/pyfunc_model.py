@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 if TYPE_CHECKING:
     from vmas_pipeline.generator import Generator
     from vmas_pipeline.media import Limits
+    from vmas_pipeline.production import Options
 
 _TIME_TO_ANSWER_S = 2.0
 """Reserved for encoding and sending the response."""
@@ -37,20 +38,22 @@ class VideoRequest(BaseModel):
     video_b64: str
     """The bytes of the file, in base64; paths and URLs are not accepted."""
     seed: int | None = None
-    """0 by default."""
     seconds: float | None = None
-    """Music for the start of the video only."""
     container: str | None = None
-    """mp4 by default; mov, mkv or webm for a video stream that mp4 cannot carry."""
+    """These three are options, too, from before there were more."""
+    options: dict[str, Any] | None = None
+    """Fields of `production.Options`, as for `vmas generate`; of several candidates the best is the answer."""
 
 
 class VideoResponse(BaseModel):
     """The video with its music."""
 
     video_b64: str
-    """The bytes of the file in base64: the unchanged video stream, and the music as AAC (Opus in webm)."""
+    """The bytes of the file in base64: the unchanged video stream, and the sound as AAC (Opus in webm)."""
     sample_rate: int
-    """Sample rate of the music."""
+    """Sample rate of the sound."""
+    record: str
+    """How the music was made, JSON; it is inside the file, too."""
 
 
 class RequestError(MlflowException):
@@ -94,30 +97,29 @@ class VMAsService(PythonModel):
         return [self._answer(request, deadline_s) for request in model_input]
 
     def _answer(self, request: VideoRequest, deadline_s: float) -> VideoResponse:
-        from vmas_pipeline.media import CONTAINERS, check_output, replace_audio
+        from vmas_pipeline.production import produce
 
-        ending = f".{request.container or 'mp4'}"
-        if ending not in CONTAINERS:
-            raise RequestError(f"container: {request.container} must be one of {', '.join(CONTAINERS)} without its dot")
+        options = _options(request)
         video = self._decode(request.video_b64)
         with self.workplace.folder() as folder:
-            path, out = Path(folder) / "video", Path(folder) / f"music{ending}"
+            path, out = Path(folder) / "video", Path(folder) / "takes"
             path.write_bytes(video)
             try:
-                check_output(path, out, self._limits(deadline_s))
                 with self._device(deadline_s):
-                    music = self.generator.generate(
+                    take = produce(
                         path,
-                        seed=request.seed or 0,
-                        seconds=request.seconds,
-                        progress=lambda done, total: _check(deadline_s),
+                        out,
+                        self.generator,
+                        options,
+                        model_name="a registered model, served by MLflow",
+                        progress=lambda *_: _check(deadline_s),
                         limits=self._limits(deadline_s),
-                    )
-                replace_audio(path, music.waveform, music.sample_rate, out, self._limits(deadline_s))
+                    ).takes[0]
             except ValueError as error:  # MediaError among them
                 raise RequestError(_anonymous(error, path, out)) from error
-            answer = base64.b64encode(out.read_bytes()).decode()
-        return VideoResponse(video_b64=answer, sample_rate=music.sample_rate)
+            answer = base64.b64encode(take.main.read_bytes()).decode()
+        rate = take.record["sound"]["sample_rate"]
+        return VideoResponse(video_b64=answer, sample_rate=rate, record=json.dumps(take.record))
 
     def _limits(self, deadline_s: float) -> "Limits":
         _check(deadline_s)
@@ -145,6 +147,16 @@ class VMAsService(PythonModel):
         except ValueError as error:  # binascii.Error among them
             way_out = "send it in one line, without line breaks" if "\n" in video_b64 else "send base64 (RFC 4648)"
             raise RequestError(f"video_b64: it is not base64 ({error}): {way_out}") from error
+
+
+def _options(request: VideoRequest) -> "Options":
+    from vmas_pipeline.production import Options
+
+    own = request.model_dump(include={"seed", "seconds", "container"}, exclude_none=True)
+    try:
+        return Options.of({**(request.options or {}), **own})
+    except ValueError as error:
+        raise RequestError(str(error)) from error
 
 
 def _time_limit_s() -> float:

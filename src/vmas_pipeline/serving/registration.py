@@ -1,6 +1,7 @@
 """Registers a trained model as a version in the registry, and as the champion if its metrics allow."""
 
 import base64
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,10 +15,10 @@ from pydantic.dataclasses import dataclass
 
 from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.media import Limits
-from vmas_pipeline.registry import ARTIFACT
+from vmas_pipeline.registry import ARTIFACT, LICENCES
 from vmas_pipeline.serving.champion import champion_of
 from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate, Results
-from vmas_pipeline.serving.model_card import model_card
+from vmas_pipeline.serving.model_card import licence_counts, model_card
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,11 +30,17 @@ REQUIREMENTS = (
     "encodec",
     "filelock",
     "imageio-ffmpeg",
+    "librosa",
     "mlflow",
     "numpy",
     "opencv-python-headless",
     "pydantic",
+    "pyloudnorm",
     "safetensors",
+    "scenedetect",
+    "scipy",
+    "silero-vad",
+    "soundfile",
     "timm",
     "torch",
     "transformers",
@@ -96,7 +103,7 @@ def register(
     checks += _comparison(config.against_champion, results, champion_metrics)
     passed = all(check.passed for check in checks)
     card = model_card(model, metrics, manifest, checks)
-    model_id = _log_model(client, config, model, card, run_id)
+    model_id = _log_model(client, config, model, card, licence_counts(manifest), run_id)
     version = _add_version(client, config, model_id, run_id, card, results, checks)
     if passed:
         client.set_registered_model_alias(config.name, config.alias, version.version)
@@ -119,19 +126,27 @@ def _comparison(rule: AgainstChampion, results: Results, champion: Mapping[str, 
     return [rule.check(results, {result.name: result for result in results_of(champion)})]
 
 
-def _log_model(client: "MlflowClient", config: RegistrationConfig, model: Path, card: str, run_id: str) -> str:
+def _log_model(
+    client: "MlflowClient",
+    config: RegistrationConfig,
+    model: Path,
+    card: str,
+    licences: Mapping[str, int],
+    run_id: str,
+) -> str:
     """Log the model to the run and return its id. In doing so MLflow loads it and runs the input example."""
     import mlflow
 
     experiment = client.get_run(run_id).info.experiment_id
     logged = client.create_logged_model(experiment, name=config.name, source_run_id=run_id, model_type="video-to-music")
     with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "model_card.md"
+        written, counted = Path(folder) / "model_card.md", Path(folder) / LICENCES
         written.write_text(card)
+        counted.write_text(json.dumps(licences, indent=2) + "\n")
         mlflow.pyfunc.log_model(
             model_id=logged.model_id,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-            artifacts={ARTIFACT: str(model), "model_card": str(written)},
+            artifacts={ARTIFACT: str(model), "model_card": str(written), "licences": str(counted)},
             code_paths=[str(Path(__file__).resolve().parents[1])],
             pip_requirements=[f"{package}=={installed(package).split('+')[0]}" for package in REQUIREMENTS],
             input_example=[{"video_b64": _example_video(Path(folder)), "seed": 0, "seconds": 0.5}],
