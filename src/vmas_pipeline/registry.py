@@ -2,6 +2,8 @@
 
 import os
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,9 @@ ARTIFACT = "vmas"
 """Name of the model folder among a registered model's artifacts."""
 LICENCES = "licences.json"
 """Beside it: the number of training clips under each licence."""
+
+_BEFORE = "{alias}.before"
+"""Tag of a registered model: the version that had the alias before."""
 
 
 def model_folder(model: str) -> Path:
@@ -45,6 +50,63 @@ def version_of(model: str) -> str:
         return str(_version(mlflow.MlflowClient(), model, **address).version)
     except MlflowException as error:
         raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version of a registered model."""
+
+    number: int
+    aliases: tuple[str, ...]
+    gate: str  # passed or failed; empty if there was none
+    failed: str  # rules that it failed
+    registered: datetime
+
+
+def versions(name: str) -> list[Version]:
+    """All versions of a model, the newest first.
+
+    Raises:
+        ValueError: none is registered.
+    """
+    _find_registry()
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    found = client.search_model_versions(f"name='{name}'")
+    if not found:
+        raise ValueError(f"no model {name} is registered yet; run `make demo` or `kedro run`")
+    aliases = client.get_registered_model(name).aliases  # not those of the versions found, which are empty
+    listed = [
+        Version(
+            number=int(each.version),
+            aliases=tuple(sorted(alias for alias, number in aliases.items() if int(number) == int(each.version))),
+            gate=each.tags.get("gate", ""),
+            failed=each.tags.get("gate.failed", ""),
+            registered=datetime.fromtimestamp(each.creation_timestamp / 1000),
+        )
+        for each in found
+    ]
+    return sorted(listed, key=lambda each: -each.number)
+
+
+def move_alias(name: str, alias: str, number: int) -> None:
+    """Give an alias to a version; which had it before is kept in a tag, for `alias_before`."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    before = client.get_registered_model(name).aliases.get(alias)
+    client.set_registered_model_alias(name, alias, str(number))
+    if before is not None and int(before) != number:
+        client.set_registered_model_tag(name, _BEFORE.format(alias=alias), str(before))
+
+
+def alias_before(name: str, alias: str) -> int | None:
+    """The version that had the alias before the one that has it."""
+    import mlflow
+
+    before = mlflow.MlflowClient().get_registered_model(name).tags.get(_BEFORE.format(alias=alias))
+    return None if before is None else int(before)
 
 
 def check_address(model: str) -> dict[str, str]:

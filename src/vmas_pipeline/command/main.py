@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from vmas_pipeline import __version__
-from vmas_pipeline.command import export, generate, score, serve
+from vmas_pipeline.command import champion, export, generate, score, serve
 
 DESCRIPTION = "Music for video: a trained model watches a video and writes music that fits it."
 
@@ -20,6 +20,7 @@ examples:
   vmas export clips                      the test clips without sound, for another system
   vmas score their_music --name theirs   its music, measured like ours
   vmas serve                             a page at http://127.0.0.1:8000
+  vmas champion --back                   the version that was the champion before
 """
 
 
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = Parser(prog="vmas", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"vmas-pipeline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, score, export, serve):
+    for command in (generate, serve, champion, score, export):
         command.add(commands)
     options = parser.parse_args(arguments)
     try:

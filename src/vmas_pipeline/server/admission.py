@@ -51,9 +51,9 @@ class Admission:
         jobs = self._queue.waiting()
         queued = sum(job.state is State.QUEUED for job in jobs) + self._arriving.total()
         if queued >= self._config.queue:
-            raise Problem(
-                429, "queue-full", f"{queued} jobs wait already: ask again later", self._free_in_s(jobs[0].model)
-            )
+            wait_s = self._free_in_s(jobs[0].model) if jobs else _UNKNOWN_S
+            detail = f"the queue is full ({queued} of {self._config.queue} jobs): ask again later"
+            raise Problem(429, "queue-full", detail, wait_s)
         own = [job for job in jobs if job.client == client]
         if len(own) + self._arriving[client] >= self._config.per_client:
             wait_s = self._free_in_s((own or jobs)[0].model) if jobs else _UNKNOWN_S

@@ -109,11 +109,12 @@ def _exact(address: str, version: str) -> str:
 
 
 def _warm(generator: "Generator") -> "Generator":
-    """Make a few tokens, which loads the compiled kernels: the first job then takes as long as any other."""
+    """Make music for a moment of grey, which loads what is imported and compiled late: no job waits for it."""
     from vmas_pipeline.media import write_video
+    from vmas_pipeline.production import produce
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grey.mp4"
-        write_video(path, np.full((4, 64, 64, 3), 64, np.uint8), 10.0, None, 0)
-        generator.generate(path, seconds=0.1)
+        write_video(path, np.full((10, 64, 64, 3), 64, np.uint8), 10.0, None, 0)
+        produce(path, Path(folder) / "takes", generator)
     return generator

@@ -1,6 +1,7 @@
 """Serves until it is told to stop."""
 
 import socket
+from pathlib import Path
 
 import uvicorn
 
@@ -21,9 +22,11 @@ def serve(config: ServerConfig) -> None:
     Raises:
         ValueError: a model that is not there, or a port that is taken.
     """
-    for model in config.models:
+    for model in config.models:  # what can be seen without loading anything
         if model.startswith("models:"):
             check_address(model)
+        elif not (Path(model) / "config.json").is_file():
+            raise ValueError(f"--model {model} is no model folder: give one that training wrote, or an address")
     reasons: list[str] = []
 
     def give_up(reason: str) -> None:

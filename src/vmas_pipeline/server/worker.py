@@ -56,6 +56,12 @@ class Heart:
         self._progress, self._taken, self._started_s = ("starting", 0, 0), False, time.monotonic()
         self._job = job
 
+    def stop(self) -> None:
+        """End the worker: at once, or, while it has a job, at the job's next step."""
+        self.stopping.set()
+        if self._job is None:
+            os._exit(0)  # also out of imports and loading, which take long
+
     def progress(self, stage: str, done: int, total: int) -> None:
         """To be called after each step of a job.
 
@@ -186,7 +192,7 @@ def main() -> None:
     sys.stdout = sys.stderr  # what libraries print goes to the log
     try:
         worker = Worker(TypeAdapter(ServerConfig).validate_json(sys.argv[1]))
-        signal.signal(signal.SIGTERM, lambda number, frame: worker.heart.stopping.set())
+        signal.signal(signal.SIGTERM, lambda number, frame: worker.heart.stop())
         threading.Thread(target=_end_with_server, args=(worker,), daemon=True).start()
         worker.run()
     except ValueError as error:
@@ -195,8 +201,9 @@ def main() -> None:
 
 
 def _end_with_server(worker: Worker) -> None:
-    sys.stdin.buffer.read()
-    worker.heart.stopping.set()
+    while os.read(0, 1):  # sys.stdin would keep its lock until the process ends
+        pass
+    worker.heart.stop()
 
 
 if __name__ == "__main__":

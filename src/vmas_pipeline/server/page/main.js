@@ -10,7 +10,7 @@ const STAGES = { starting: "Getting ready", looking: "Looking at the picture", w
 const PLAYABLE = ["mp4", "m4v", "mov", "webm"];
 
 const player = new Player($("video"));
-let file = null, job = null, seen = null, stop = () => {}, sending = null, takes = null;
+let file = null, job = null, seen = null, stop = () => {}, sending = null, takes = null, fresh = null;
 
 const duration = () => job?.duration_s || $("video").duration || 1;
 const hits = new HitPoints($("hits"), player, duration, hint);
@@ -99,11 +99,10 @@ async function open(view) {
 }
 
 async function update(view) {
-  const before = job;
+  if (view.state === "done" && job.state !== "done") fresh = view.id;
   job = view;
   render();
   if (view.links.analysis && (!seen || seen.id !== view.id || (view.state === "done" && !seen.takes.length))) await look(view);
-  if (view.state === "done" && before.state !== "done") $("state").textContent = "Your music is ready";
 }
 
 /** Fetch what the worker saw and heard, as soon as it is there. */
@@ -157,7 +156,7 @@ function render() {
   if (working) progress();
   else $("progress").hidden = !sending;
   if (job?.state === "failed") problem(`The music could not be made: ${job.reason}.`);
-  $("state").textContent = job ? { queued: "Waiting", running: "Working", done: "Done", failed: "Failed", cancelled: "Cancelled" }[job.state] : "";
+  $("state").textContent = job ? { queued: "Waiting", running: "Working", done: fresh === job.id ? "Your music is ready" : "Done", failed: "Failed", cancelled: "Cancelled" }[job.state] : "";
   hint();
   place();
 }

@@ -9,9 +9,9 @@ export class Player extends EventTarget {
     this.sounds = [];
     this.chosen = -1;
     this.volume = 1;
-    video.addEventListener("loadedmetadata", () => this.#tell());
+    this.time = 0; // kept here: an element that still loads does not know its own
     video.addEventListener("seeked", () => this.#tell());
-    this.#watchEnd(video);
+    this.#watch(video);
     const frame = () => {
       if (this.playing) this.#keepTogether();
       requestAnimationFrame(frame);
@@ -21,49 +21,45 @@ export class Player extends EventTarget {
 
   /** The element whose time counts. */
   get leader() { return this.sounds[this.chosen] ?? this.video; }
-  get time() { return this.leader.currentTime || 0; }
   get playing() { return !this.leader.paused && !this.leader.ended; }
 
   show(address) {
     if (this.video.getAttribute("src") === address) return;
-    const at = this.time;
     this.video.src = address;
-    this.video.currentTime = at;
+    this.video.currentTime = this.time;
   }
 
   /** Replace the sounds by those at some addresses. */
   setSounds(addresses) {
     this.pause();
-    const at = this.time;
     for (const sound of this.sounds) sound.removeAttribute("src");
     this.sounds = addresses.map((address) => {
       const sound = new Audio(address);
       sound.preload = "auto";
       sound.volume = this.volume;
-      this.#watchEnd(sound);
+      this.#watch(sound);
       return sound;
     });
     this.chosen = this.sounds.length ? 0 : -1;
     this.video.muted = this.sounds.length > 0;
-    this.seek(at);
+    this.seek(this.time);
   }
 
   /** Hear another take from the same moment on. */
   choose(index) {
     if (index === this.chosen || !this.sounds[index]) return;
-    const at = this.time, playing = this.playing;
+    const playing = this.playing;
     this.leader.pause();
     this.chosen = index;
-    this.leader.currentTime = at;
+    this.leader.currentTime = this.time;
     if (playing) this.leader.play();
     this.#tell();
   }
 
   seek(seconds) {
     const end = this.video.duration || Infinity;
-    const at = Math.min(Math.max(0, seconds), end);
-    this.video.currentTime = at;
-    if (this.leader !== this.video) this.leader.currentTime = at;
+    this.time = Math.min(Math.max(0, seconds), end);
+    this.video.currentTime = this.leader.currentTime = this.time;
     this.#tell();
   }
 
@@ -86,13 +82,19 @@ export class Player extends EventTarget {
     for (const element of [this.video, ...this.sounds]) element.volume = volume;
   }
 
-  #watchEnd(element) {
+  #watch(element) {
     element.addEventListener("ended", () => element === this.leader && this.pause());
+    element.addEventListener("loadedmetadata", () => {
+      if (Math.abs(element.currentTime - this.time) > DRIFT_S) element.currentTime = this.time;
+      this.#tell();
+    });
   }
 
   #keepTogether() {
-    const ahead = this.video.currentTime - this.time;
-    if (this.leader !== this.video && Math.abs(ahead) > DRIFT_S && !this.video.seeking) this.video.currentTime = this.time;
+    const { leader, video } = this;
+    if (leader.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !leader.seeking) this.time = leader.currentTime;
+    const apart = leader !== video && Math.abs(video.currentTime - this.time) > DRIFT_S;
+    if (apart && !video.seeking) video.currentTime = this.time;
     this.#tell();
   }
 
