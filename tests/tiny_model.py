@@ -7,6 +7,7 @@ import torch
 
 from vmas_pipeline.codec.config import SinusoidalCodecConfig
 from vmas_pipeline.codec.sinusoidal import SinusoidalCodec
+from vmas_pipeline.features.curves import curve_counts
 from vmas_pipeline.generator import Generator
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec, write_video
@@ -16,8 +17,8 @@ from vmas_pipeline.model.vmas import VMAs
 CLIP = ClipSpec(duration_s=5.0, frame_rate=9.6, frame_size=64, sample_rate=16_000)
 
 
-def tiny_generator(seed: int = 0) -> Generator:
-    """The embedded default's clip, with one small decoder layer and a small codec."""
+def tiny_generator(seed: int = 0, curves: tuple[str, ...] = ()) -> Generator:
+    """The embedded default's clip, with one small decoder layer and a small codec, and curves where they are named."""
     torch.manual_seed(seed)
     codec = SinusoidalCodec(SinusoidalCodecConfig(width=32, code_width=16, blocks=1)).eval()
     codec.quantiser.vq.layers.apply(_spread)
@@ -25,6 +26,7 @@ def tiny_generator(seed: int = 0) -> Generator:
         "video": {"depths": [1, 1, 1], "widths": [8, 16, 32]},
         "decoder": {"width": 32, "layers": 1, "heads": 2},
         "code_width": 16,
+        "curves": curve_counts(curves),
     }
     model = VMAs(with_overrides(vmas_base(), sizes), codec.code_vectors)
     return Generator(model, codec, CLIP, SamplingConfig(top_k=20, guidance=1.5), {"steps": 0})

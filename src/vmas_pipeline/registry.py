@@ -2,6 +2,8 @@
 
 import os
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,25 +19,107 @@ ARTIFACT = "vmas"
 LICENCES = "licences.json"
 """Beside it: the number of training clips under each licence."""
 
+_BEFORE = "{alias}.before"
+"""Tag of a registered model: the version that had the alias before."""
+
 
 def model_folder(model: str) -> Path:
     """The folder of a model given as a registry address (downloaded if the registry is remote) or as a folder."""
     if not model.startswith("models:"):
         return Path(model)
-    address = ADDRESS.match(model)
-    if address is None:
-        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
-    _find_registry()
+    address = check_address(model)
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
-        version = _version(mlflow.MlflowClient(), model, **address.groupdict())
+        version = _version(mlflow.MlflowClient(), model, **address)
         registered = Path(mlflow.artifacts.download_artifacts(artifact_uri=_location(version)))
     except MlflowException as error:
         raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
     artifacts = mlflow.models.Model.load(registered).flavors["python_function"]["artifacts"]
     return registered / artifacts[ARTIFACT]["path"]
+
+
+def version_of(model: str) -> str:
+    """The version that an address means now: an alias can move at any time."""
+    address = check_address(model)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(_version(mlflow.MlflowClient(), model, **address).version)
+    except MlflowException as error:
+        raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version of a registered model."""
+
+    number: int
+    aliases: tuple[str, ...]
+    gate: str  # passed or failed; empty if there was none
+    failed: str  # rules that it failed
+    registered: datetime
+
+
+def versions(name: str) -> list[Version]:
+    """All versions of a model, the newest first.
+
+    Raises:
+        ValueError: none is registered.
+    """
+    _find_registry()
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    found = client.search_model_versions(f"name='{name}'")
+    if not found:
+        raise ValueError(f"no model {name} is registered yet; run `make demo` or `kedro run`")
+    aliases = client.get_registered_model(name).aliases  # not those of the versions found, which are empty
+    listed = [
+        Version(
+            number=int(each.version),
+            aliases=tuple(sorted(alias for alias, number in aliases.items() if int(number) == int(each.version))),
+            gate=each.tags.get("gate", ""),
+            failed=each.tags.get("gate.failed", ""),
+            registered=datetime.fromtimestamp(each.creation_timestamp / 1000),
+        )
+        for each in found
+    ]
+    return sorted(listed, key=lambda each: -each.number)
+
+
+def move_alias(name: str, alias: str, number: int) -> None:
+    """Give an alias to a version; which had it before is kept in a tag, for `alias_before`."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    before = client.get_registered_model(name).aliases.get(alias)
+    client.set_registered_model_alias(name, alias, str(number))
+    if before is not None and int(before) != number:
+        client.set_registered_model_tag(name, _BEFORE.format(alias=alias), str(before))
+
+
+def alias_before(name: str, alias: str) -> int | None:
+    """The version that had the alias before the one that has it."""
+    import mlflow
+
+    before = mlflow.MlflowClient().get_registered_model(name).tags.get(_BEFORE.format(alias=alias))
+    return None if before is None else int(before)
+
+
+def check_address(model: str) -> dict[str, str]:
+    """The parts of an address, and MLflow pointed at the registry; without MLflow's import, which takes seconds.
+
+    Raises:
+        ValueError: it is no address, or there is no registry.
+    """
+    address = ADDRESS.match(model)
+    if address is None:
+        raise ValueError(f"{model} is no address of a model: write models:/vmas@champion or models:/vmas/3")
+    _find_registry()
+    return address.groupdict()
 
 
 def _version(client: "MlflowClient", model: str, name: str, alias: str | None, version: str | None) -> "ModelVersion":

@@ -9,7 +9,10 @@ import pytest
 import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+SERVERS = {"serving.py"}
+"""Start processes that take longer than all others together; tests/server has their parts."""
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if "__main__" in path.read_text())
+SCRIPTS = [name for name in SCRIPTS if name not in SERVERS]
 DECODER = "--width 32 --layers 2 --heads 4 --card 24 --frames 20 --context 6 --repeats 1"
 TINY = {
     "decode.py": DECODER,

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from vmas_pipeline import __version__
-from vmas_pipeline.command import export, generate, score, study
+from vmas_pipeline.command import champion, export, generate, score, serve, study
 
 DESCRIPTION = "Music for video: a trained model watches a video and writes music that fits it."
 
@@ -19,6 +19,8 @@ examples:
   vmas generate clip.mp4 --out start.mp4 --seconds 30 --model data/04_models/vmas
   vmas export clips                      the test clips without sound, for another system
   vmas score their_music --name theirs   its music, measured like ours
+  vmas serve                             a page at http://127.0.0.1:8000
+  vmas champion --back                   the version that was the champion before
   vmas study create ours --systems vmas,nearest_track    a blind comparison by people
 """
 
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = Parser(prog="vmas", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"vmas-pipeline {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (generate, score, export, study):
+    for command in (generate, serve, champion, score, export, study):
         command.add(commands)
     options = parser.parse_args(arguments)
     try:

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from vmas_pipeline.evaluation.result import results_of
 from vmas_pipeline.media import Limits
-from vmas_pipeline.registry import ARTIFACT, LICENCES
+from vmas_pipeline.registry import ARTIFACT, LICENCES, move_alias
 from vmas_pipeline.serving.champion import champion_of
 from vmas_pipeline.serving.gate import AgainstChampion, Check, Gate, Results
 from vmas_pipeline.serving.model_card import licence_counts, model_card
@@ -59,6 +59,8 @@ class RegistrationConfig:
     """Name of the registered model."""
     alias: str = "champion"
     """The alias that a version gets when it passes all gates."""
+    challenger: str = "challenger"
+    """The alias that it gets when it does not: it can be served beside the champion, and promoted by hand."""
     gates: tuple[Gate, ...] = ()
     """All must pass; with none, every version becomes the champion if it is not worse than the previous one."""
     against_champion: AgainstChampion = AgainstChampion()
@@ -105,8 +107,7 @@ def register(
     card = model_card(model, metrics, manifest, checks)
     model_id = _log_model(client, config, model, card, licence_counts(manifest), run_id)
     version = _add_version(client, config, model_id, run_id, card, results, checks)
-    if passed:
-        client.set_registered_model_alias(config.name, config.alias, version.version)
+    move_alias(config.name, config.alias if passed else config.challenger, int(version.version))
     return {
         "name": config.name,
         "version": int(version.version),
