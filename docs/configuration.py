@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vmas_pipeline.curation.filters import FILTERS
+from vmas_pipeline.evaluation.embeddings import EMBEDDINGS
 from vmas_pipeline.pipeline_registry import register_pipelines
 
 HEAD = """\
@@ -53,6 +54,10 @@ def parameters(section: str, cls: Any) -> Iterator[Parameter]:
         if key == "curation.filters":
             for name, kind in FILTERS.items():
                 yield from parameters(f"{key}.{name}", kind)
+        elif key == "evaluation.embeddings":
+            yield Parameter(key, [{"kind": each.kind, **vars(each)} for each in default], meanings[field.name])
+            for name, kind in EMBEDDINGS.items():
+                yield from parameters(f"{key}[{name}]", kind)
         elif dataclasses.is_dataclass(default):
             yield from parameters(key, type(default))
         else:

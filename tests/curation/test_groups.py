@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from av.audio.resampler import AudioResampler
 
-from vmas_pipeline.curation.fingerprint import LENGTH_S, SAMPLE_RATE, audio_fingerprint
+from vmas_pipeline.audio.fingerprint import LENGTH_S, SAMPLE_RATE, audio_fingerprint
 from vmas_pipeline.curation.groups import group_sources, matching_recordings
 from vmas_pipeline.media import read_audio
 from vmas_pipeline.sample_data.genres import GENRES

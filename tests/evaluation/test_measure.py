@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.features.shards import read_shards
 
 
@@ -13,11 +14,18 @@ def test_everything_is_measured_for_every_clip_in_one_order(measured, world):
         np.testing.assert_array_equal(measured.true.onsets_s[i], stored[name].onsets_s)
         np.testing.assert_array_equal(measured.flow[i], stored[name].flow)
     for music in (measured.generated, measured.true, measured.codec):
-        assert music.embeddings.shape == (6, 200)
-        assert music.probabilities.shape == (6, 50)
-        assert len(music.onsets_s) == 6
+        assert list(music.embedded) == ["mtt_musicnn", "msd_musicnn"]
+        assert all(each.vectors.shape == (6, 200) for each in music.embedded.values())
+        assert all(each.probabilities.shape == (6, 50) for each in music.embedded.values())
+        assert len(music.onsets_s) == len(music.prints) == 6
     assert [vectors.shape for vectors in measured.vectors] == [(6, 64), (6, 64)]
-    assert len(measured.training_genres) == len(measured.training.embeddings) == 6
+    assert len(measured.training_genres) == len(measured.spaces[0].training.vectors) == 6
+
+
+def test_an_embedding_without_its_weights_is_refused_before_the_work(world, tmp_path):
+    config = EvaluationConfig(embeddings=[{"kind": "musicnn"}, {"kind": "vggish", "weights": tmp_path / "v.pth"}])
+    with pytest.raises(ValueError, match=r"the embedding vggish has no weights at .*v\.pth: put vggish-10086976\.pth"):
+        world.measure(config)
 
 
 def test_clips_that_the_manifest_lacks_are_named(world, config):

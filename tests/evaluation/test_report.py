@@ -39,9 +39,19 @@ def test_every_link_is_relative_and_exists(page):
     parser = Links()
     parser.feed(page.read_text())
     assert parser.open == []
-    assert len(parser.links) == 12  # two clips of two videos, each with the still, and two spectrograms
+    # two clips of two videos, each with the still, and two spectrograms; two pairs of videos with stills
+    assert len(parser.links) == 12 + 8
     assert all((page.parent / link).is_file() for link in parser.links)
-    assert len(list((page.parent / "media").iterdir())) == 10
+    media = {f"media/{file.name}" for file in (page.parent / "media").iterdir() if file.suffix != ".png"}
+    assert media == {link for link in parser.links if not link.endswith(".png")}
+
+
+def test_the_pairs_most_alike_can_be_listened_to(page, clips):
+    text = page.read_text()
+    likest = clips.loc[clips["nearest_training_distance"].idxmin()]
+    for media in (f"{likest['clip_id']}-generated.mp4", f"{likest['nearest_training_clip']}-true.mp4"):
+        assert f'src="media/{media}"' in text
+    assert "% of the bits differ" in text
 
 
 def test_both_films_of_a_clip_have_picture_and_sound_of_its_length(page):

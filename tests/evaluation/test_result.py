@@ -49,7 +49,7 @@ def test_a_value_stands_between_chance_and_ceiling(chance, ceiling, higher, posi
 
 
 def test_a_judge_that_knows_the_clips_hears_their_genres(measured):
-    taught = {"training": measured.true, "training_codec": measured.codec, "training_genres": measured.genres}
+    taught = {"training": measured.true, "training_codec": measured.codec, "training_rows": measured.rows}
     found = {result.name: result for result in compute_metrics(dataclasses.replace(measured, **taught))}
     assert found["genre_agreement"].ceiling == 1
 

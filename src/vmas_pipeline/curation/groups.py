@@ -6,14 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vmas_pipeline.curation.fingerprint import HOP_S, bit_error_rate
-
-_SAME = 0.305
-"""Bit error rate below which two recordings are one: up to 0.30 in another codec at 64 kbit/s, at least 0.31 between
-different synthetic videos (docs/experiments.md); Haitsma and Kalker take 0.35."""
-
-_LEAST_S = 4.0
-"""Audible overlap over which that is judged."""
+from vmas_pipeline.audio.fingerprint import HOP_S, LEAST_S, SAME, bit_error_rate
 
 _OVERLAP = 0.9
 """Share of the shorter recording that lies in the longer one: pieces of different music resemble each other more."""
@@ -92,4 +85,4 @@ def _same(first: np.ndarray, second: np.ndarray, offset: int) -> bool:
     first, second = first[max(0, offset) :], second[max(0, -offset) :]
     length = min(len(first), len(second))
     heard = np.count_nonzero((first[:length] != 0) & (second[:length] != 0))
-    return bool(heard * HOP_S >= _LEAST_S) and bit_error_rate(first[:length], second[:length]) < _SAME
+    return bool(heard * HOP_S >= LEAST_S) and bit_error_rate(first[:length], second[:length]) < SAME

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vmas_pipeline.curation import fingerprint
+from vmas_pipeline.audio import fingerprint
 from vmas_pipeline.curation.config import CurationConfig
 from vmas_pipeline.curation.filters import Clip, Filter, Scores, Video
 from vmas_pipeline.curation.sources import read_about, source_id

@@ -1,17 +1,24 @@
 """Settings of the evaluation."""
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, NonNegativeInt
+from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, NonNegativeInt
 from pydantic.dataclasses import dataclass
+
+from vmas_pipeline.evaluation.embeddings import Embedding, embeddings_of
+from vmas_pipeline.evaluation.embeddings.musicnn import Musicnn
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class EvaluationConfig:
-    """The audio model, and the report's contents; the generation settings choose the clips."""
+    """The audio models, and the report's contents; the generation settings choose the clips."""
 
-    tagger: Literal["MTT_musicnn", "MSD_musicnn"] = "MTT_musicnn"
-    """The musicnn model behind FAD, KL and genres."""
+    embeddings: Annotated[tuple[InstanceOf[Embedding], ...], BeforeValidator(embeddings_of)] = (
+        Musicnn(data="MTT"),
+        Musicnn(data="MSD"),
+    )
+    """In what music is compared, `{kind: ..., ...}` each: FAD, KAD, MAD and coverage of all, KL of those with tags; the
+    first is behind genres and the search for copies."""
     match_loudness: bool = False
     """Hear the system's music with one gain for all clips that makes it as loud, on average, as the true music;
     loudness, clipping and silence are measured as made."""

@@ -1,6 +1,6 @@
 """Reads the systems' music for the clips and extracts the features that the metrics compare; runs no generation."""
 
-# N clips, M clips of the training split, F frame pairs, D width of an embedding
+# N clips, M clips of the training split, F frame pairs, D width of a vector
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +12,10 @@ import torch
 from tqdm import tqdm
 
 from vmas_pipeline.audio.level import FLOOR_LUFS
-from vmas_pipeline.audio.tagger import MusicTagger
 from vmas_pipeline.evaluation.audio_features import AudioFeatureExtractor, AudioFeatures, Sound
 from vmas_pipeline.evaluation.config import EvaluationConfig
+from vmas_pipeline.evaluation.embeddings import Embedding
+from vmas_pipeline.evaluation.space import Space
 from vmas_pipeline.media import ClipSpec, read_music
 from vmas_pipeline.systems.generated import Record, read_clip, read_embeddings
 
@@ -44,14 +45,27 @@ class Measured:
     vectors: tuple[np.ndarray, np.ndarray] | None  # of videos and true music, float32 [N, D], for retrieval
     training: AudioFeatures  # true music of M clips of the training split
     training_codec: AudioFeatures  # the same, encoded and decoded
-    training_genres: np.ndarray  # object [M], str or None
-    tagger: str  # source of the tags and embeddings
+    training_rows: list[Row]  # their manifest rows
+    embeddings: tuple[Embedding, ...]  # in which the music was heard
 
     @property
-    def best_single_track(self) -> np.ndarray:
-        """Embedding [D] of the training track nearest the mean of the true music: one track for all, the best blind."""
-        training = self.training.embeddings
-        return training[np.square(training - self.true.embeddings.mean(axis=0)).sum(axis=1).argmin()]
+    def spaces(self) -> list[Space]:
+        """The music in each embedding."""
+        heard = {"true": self.true, "generated": self.generated, "codec": self.codec}
+        heard |= {"training": self.training, "training_codec": self.training_codec}
+        return [
+            Space(
+                embedding=embedding,
+                first=embedding is self.embeddings[0],
+                **{name: music.embedded[embedding.name] for name, music in heard.items()},
+            )
+            for embedding in self.embeddings
+        ]
+
+    @property
+    def training_genres(self) -> np.ndarray:
+        """object [M], str or None."""
+        return np.array([row["genre"] for row in self.training_rows], object)
 
     @property
     def sources(self) -> list[str]:
@@ -82,7 +96,7 @@ def measure(
     """Features of a system's music, of the true music and of its codec reconstruction.
 
     Args:
-        config: the audio model and batch size.
+        config: the embeddings and batch size.
         clip: length and rates of a clip.
         generated: the system's folder; the clips in its record are measured.
         reconstructed: the codec's folder, with the same clips and clips of the training split.
@@ -91,8 +105,8 @@ def measure(
         cache: keeps the features of music by its content, so that none is analysed twice; None keeps none.
 
     Raises:
-        ValueError: a folder without a record, clips that the manifest, the curves or the codec's folder lack, or
-            features of an earlier version.
+        ValueError: a folder without a record, clips that the manifest, the curves or the codec's folder lack, features
+            of an earlier version, or an embedding without its weights.
     """
     import pandas as pd
 
@@ -105,9 +119,11 @@ def measure(
         raise ValueError(f"{features} was written by an earlier version: run `kedro run --pipelines=features` again")
     rows = _rows(known, names)
     taught = _rows(known, [n for n in coded.compute_s if n in known.index and known.at[n, "split"] == "train"])
-    tagger = MusicTagger.load(config.tagger).to("cuda" if torch.cuda.is_available() else "cpu")
+    for embedding in config.embeddings:
+        embedding.prepare()
+    extractor = AudioFeatureExtractor(config.embeddings, "cuda" if torch.cuda.is_available() else "cpu", cache)
     with tqdm(total=3 * len(rows) + 2 * len(taught), unit="clip", desc="evaluation") as bar:
-        hear = _Ear(tagger, config.batch, bar, cache)
+        hear = _Ear(extractor, config.batch, bar)
         flow, onsets, cuts = (
             [np.asarray(curves.at[name, column], np.float32) for name in names]
             for column in ("flow", "onsets_s", "cuts_s")
@@ -132,37 +148,37 @@ def measure(
             true=true,
             codec=hear(rows, _from(reconstructed), coded.sample_rate),
             vectors=read_embeddings(generated, names),
-            training=hear.tags(taught, _true_music(clip), clip.sample_rate),
-            training_codec=hear.tags(taught, _from(reconstructed), coded.sample_rate),
-            training_genres=np.array([row["genre"] for row in taught], object),
-            tagger=config.tagger.replace("_", " "),
+            training=hear.alone(taught, _true_music(clip), clip.sample_rate),
+            training_codec=hear.alone(taught, _from(reconstructed), coded.sample_rate),
+            training_rows=taught,
+            embeddings=config.embeddings,
         )
 
 
 class _Ear:
     """Features of the clips' music, batch by batch."""
 
-    def __init__(self, tagger: MusicTagger, batch: int, bar: tqdm, cache: Path | None) -> None:
-        self.tagger, self.batch, self.bar, self.cache = tagger, batch, bar, cache
+    def __init__(self, extractor: AudioFeatureExtractor, batch: int, bar: tqdm) -> None:
+        self.extractor, self.batch, self.bar = extractor, batch, bar
 
     def __call__(
         self, rows: list[Row], read: Reader, sample_rate: int, onsets: list[np.ndarray] | None = None
     ) -> AudioFeatures:
         """All features; known onsets are not detected again."""
-        extractor, parts = AudioFeatureExtractor(self.tagger, sample_rate, self.cache), []
+        parts = []
         for part, waveforms in self._batches(rows, read):
-            parts.append(extractor.extract(waveforms, None if onsets is None else onsets[part]))
+            known = None if onsets is None else onsets[part]
+            parts.append(self.extractor.extract(waveforms, sample_rate, known))
         return AudioFeatures.joined(parts)
 
-    def tags(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
-        """Tags and embeddings alone."""
-        extractor = AudioFeatureExtractor(self.tagger, sample_rate, self.cache)
-        return AudioFeatures.joined([extractor.tags(waveforms) for _, waveforms in self._batches(rows, read)])
+    def alone(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
+        """Embeddings and fingerprints alone."""
+        batches = self._batches(rows, read)
+        return AudioFeatures.joined([self.extractor.hear(waveforms, sample_rate) for _, waveforms in batches])
 
     def sounds(self, rows: list[Row], read: Reader, sample_rate: int) -> list[Sound]:
         """Rhythm, key and level alone; the bar does not count them."""
-        extractor = AudioFeatureExtractor(self.tagger, sample_rate, self.cache)
-        return [sound for row in rows for sound in extractor.sounds(read(row)[None])]
+        return [sound for row in rows for sound in self.extractor.sounds(read(row)[None], sample_rate)]
 
     def _batches(self, rows: list[Row], read: Reader) -> Iterator[tuple[slice, np.ndarray]]:
         """Parts of the rows, with their waveforms [B, samples]."""

@@ -1,5 +1,7 @@
 // One video plays at a time, and its position is drawn on the clip's time axis.
 const videos = document.querySelectorAll("video");
+for (const video of videos)
+  video.addEventListener("play", () => videos.forEach(other => other !== video && other.pause()));
 for (const clip of document.querySelectorAll(".clip")) {
   const duration = Number(clip.dataset.duration), drawing = clip.querySelector(".timeline");
   const head = drawing.querySelector(".head");
@@ -10,11 +12,7 @@ for (const clip of document.querySelectorAll(".clip")) {
     if (!current.paused) requestAnimationFrame(draw);
   };
   for (const video of clip.querySelectorAll("video")) {
-    video.addEventListener("play", () => {
-      videos.forEach(other => other !== video && other.pause());
-      current = video;
-      draw();
-    });
+    video.addEventListener("play", () => { current = video; draw(); });
     video.addEventListener("seeked", () => { if (video === current) draw(); });
   }
   drawing.addEventListener("click", event => {

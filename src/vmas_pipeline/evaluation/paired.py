@@ -1,7 +1,9 @@
-"""Two systems on the same clips: the difference, and what it says."""
+"""Two evaluations on the same clips: the difference of systems and what it says, and the difference of seeds."""
 
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
 
@@ -28,6 +30,26 @@ def difference(folder: Path, other: Path, other_name: str) -> dict[str, Any]:
         "mv_align_difference_high": interval.high,
         "verdict": verdict(interval.mean, interval.low, interval.high, other_name),
     }
+
+
+def seed_diversity(folder: Path, other: Path) -> float:
+    """How much of the music is the seed's and not the video's, from two evaluations of one system with two seeds.
+
+    Args:
+        folder, other: evaluations, with clips.parquet.
+
+    Returns:
+        Mean distance between both pieces of a clip, over that between pieces of different videos, in the first
+        embedding: 0 where the seed changes nothing, 1 where the video decides nothing.
+    """
+    from pandas import read_parquet
+    from scipy.spatial.distance import cdist
+
+    ours, theirs = (read_parquet(place / "clips.parquet").set_index("clip_id") for place in (folder, other))
+    both = ours.index.intersection(theirs.index)
+    distances = cdist(*(np.stack(each.loc[both, "embedding"].to_list()) for each in (ours, theirs)))
+    sources = ours.loc[both, "source_id"].to_numpy()
+    return float(distances.diagonal().mean() / distances[sources[:, None] != sources].mean())
 
 
 def verdict(mean: float, low: float, high: float, other: str) -> str:

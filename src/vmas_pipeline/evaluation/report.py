@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vmas_pipeline.audio.fingerprint import SAME
 from vmas_pipeline.evaluation.drawing import histogram, save_spectrogram, timeline
 from vmas_pipeline.evaluation.measure import Measured, true_music
 from vmas_pipeline.evaluation.page import write_page
@@ -67,6 +68,8 @@ def write_report(
     record = Record.read(generated)
     musics = {"generated": generated, "true": None}
     write_media(folder / "media", clip, [rows[name] for name in shown], musics)
+    copies = _likest_copies(clips)
+    _write_copies(folder / "media", clip, measured, copies, generated)
     results = [result for result in results_of(metrics) if result.value is not None]
     return write_page(
         folder / "report.html",
@@ -78,6 +81,8 @@ def write_report(
         histograms=_histograms(clips),
         worst=min(worst, len(shown)),
         clips=_clips(clips, measured, clip, shown),
+        copies=copies,
+        same=SAME,
         summary=_summary(record, clip),
         settings=json.dumps(record.about, indent=2, default=str),
     )
@@ -124,6 +129,25 @@ def _clips(clips: "DataFrame", measured: Measured, clip: ClipSpec, shown: list[s
             }
         )
     return sorted(entries, key=lambda entry: (entry["numbers"]["mv_align_generated"], entry["id"]))
+
+
+def _likest_copies(clips: "DataFrame") -> list[dict[str, Any]]:
+    """The pairs of a generated and a training clip that are most alike, by embedding and by fingerprint."""
+    pairs = []
+    for by, found in (("embedding", "nearest_training_distance"), ("fingerprint", "fingerprint_error")):
+        row = clips.loc[clips[found].idxmin()]
+        training = "nearest_training_clip" if by == "embedding" else "fingerprint_training_clip"
+        pairs.append({"by": by, "clip": row["clip_id"], "training": row[training], "value": float(row[found])})
+    return pairs
+
+
+def _write_copies(
+    media: Path, clip: ClipSpec, measured: Measured, copies: Sequence[Mapping[str, Any]], generated: Path
+) -> None:
+    """Write the generated and the true music of the pairs, under their own videos."""
+    clips, training = ({row["clip_id"]: row for row in rows} for rows in (measured.rows, measured.training_rows))
+    write_media(media, clip, [clips[name] for name in {pair["clip"] for pair in copies}], {"generated": generated})
+    write_media(media, clip, [training[name] for name in {pair["training"] for pair in copies}], {"true": None})
 
 
 def write_media(

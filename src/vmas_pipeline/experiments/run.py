@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.evaluation.evaluate import evaluate
-from vmas_pipeline.evaluation.paired import difference
+from vmas_pipeline.evaluation.paired import difference, seed_diversity
 from vmas_pipeline.experiments.config import ExperimentConfig, Planned, plan
 from vmas_pipeline.experiments.table import row_of
 from vmas_pipeline.features.shards import read_index
@@ -94,7 +94,8 @@ def run_experiment(
         label: the table's column with the variant's name.
 
     Returns:
-        A row per variant and seed that has a result: see `table.row_of`, and `paired.difference` from the first.
+        A row per variant and seed that has a result: see `table.row_of`, and `paired.difference` from the first; with
+        several seeds, `paired.seed_diversity` from the first of them.
 
     Raises:
         ValueError: as for `config.plan`; an unknown kind, or a source that does not fit it.
@@ -114,6 +115,8 @@ def run_experiment(
             found = difference(folder, first, planned[0].name)
             if folder == first:
                 found["verdict"] = ""
+            if each.seed != config.seeds[0]:
+                found["seed_diversity"] = seed_diversity(work / f"{each.name}-{config.seeds[0]}", folder)
             rows.append({label: each.name, **done["row"], **found, "note": each.variant.note})
     return DataFrame(rows)
 

@@ -10,7 +10,7 @@ from vmas_pipeline.systems.generated import Record
 METRICS = (
     *("mv_align", "onset_to_cut", "downbeat_to_cut", "onset_density", "genre_agreement", "in_tune"),
     *("tempo", "key", "loudness", "clipping", "silence"),
-    *("fad", "fad_inf", "kad", "coverage", "kl", "r_at_1", "r_at_10", "median_rank"),
+    *("fad", "fad_inf", "kad", "mad", "coverage", "diversity", "copied", "kl", "r_at_1", "r_at_10", "median_rank"),
 )
 """Columns of the table."""
 

@@ -56,7 +56,8 @@ def test_refuses_what_has_no_distance(reference, generated, message):
 
 
 def test_chance_is_the_best_single_track_and_the_ceiling_other_true_music(results, measured):
-    reference, training = measured.true.embeddings.astype(float), measured.training.embeddings.astype(float)
+    space = measured.spaces[0]
+    reference, training = space.true.vectors.astype(float), space.training.vectors.astype(float)
     spread = np.trace(np.cov(reference.T))
     blind = min(np.square(track - reference.mean(0)).sum() + spread for track in training)
     assert results["fad"].chance == pytest.approx(blind, rel=1e-6)

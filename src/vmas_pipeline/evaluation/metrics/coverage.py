@@ -7,38 +7,45 @@ from scipy.spatial.distance import cdist
 
 from vmas_pipeline.evaluation.measure import Measured
 from vmas_pipeline.evaluation.result import MetricResult
+from vmas_pipeline.evaluation.space import Space
 
 NEIGHBOURS = 5
 
 
+NOTES = {
+    "density": "spread around true music: 1 as for true music, above 1 where only its commonest is played",
+    "coverage": "the share of true clips with generated music among their neighbours",
+}
+
+
 def compute(measured: Measured) -> list[MetricResult]:
     """Both against the true music of the same clips; nothing with fewer clips than neighbours."""
-    reference, training = measured.true.embeddings, measured.training.embeddings
-    if len(reference) <= NEIGHBOURS:
+    if len(measured.rows) <= NEIGHBOURS:
         return []
+    return [result for space in measured.spaces for result in _results(space)]
+
+
+def _results(space: Space) -> list[MetricResult]:
+    reference, training = space.true.vectors, space.training.vectors
     levels = {
-        "value": density_and_coverage(reference, measured.generated.embeddings),
-        "chance": density_and_coverage(reference, np.stack([measured.best_single_track] * len(reference))),
+        "value": density_and_coverage(reference, space.generated.vectors),
+        "chance": density_and_coverage(reference, np.stack([space.best_single_track] * len(reference))),
         "ceiling": density_and_coverage(reference, training),
-        "codec": density_and_coverage(reference, measured.codec.embeddings),
+        "codec": density_and_coverage(reference, space.codec.vectors),
     }
-    notes = (
-        "spread around true music: 1 as for true music, above 1 where only its commonest is played",
-        "the share of true clips with generated music among their neighbours",
-    )
     return [
         MetricResult(
-            name=name,
-            title=name.capitalize(),
+            name=space.key(name),
+            title=space.title(name.capitalize()),
             value=levels["value"][i],
             chance=levels["chance"][i],
             ceiling=levels["ceiling"][i],
             higher_is_better=True if name == "coverage" else None,
             levels={"codec": levels["codec"][i]},
-            measured_with=f"{measured.tagger}, penultimate layer; {NEIGHBOURS} nearest neighbours",
-            note=f"{notes[i]}; chance is one track for all",
+            measured_with=f"{space.measured_with}; {NEIGHBOURS} nearest neighbours",
+            note=f"{note}; chance is one track for all",
         )
-        for i, name in enumerate(("density", "coverage"))
+        for i, (name, note) in enumerate(NOTES.items())
     ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from vmas_pipeline.evaluation.measure import Measured
 from vmas_pipeline.evaluation.result import MetricResult
+from vmas_pipeline.evaluation.space import Space
 
 SUBSETS = 15
 """Sizes of random subsets by which the distance is extrapolated."""
@@ -13,32 +14,35 @@ SUBSETS = 15
 
 def compute(measured: Measured) -> list[MetricResult]:
     """FAD to the true music of the same clips, on a scale from one track for all videos to other true music."""
-    reference, training = measured.true.embeddings, measured.training.embeddings
-    levels = {"codec": frechet_distance(reference, measured.codec.embeddings)}
-    endless, fit = extrapolated_distance(reference, measured.generated.embeddings)
+    return [result for space in measured.spaces for result in _results(space)]
+
+
+def _results(space: Space) -> list[MetricResult]:
+    reference, generated, training = space.true.vectors, space.generated.vectors, space.training.vectors
+    levels = {"codec": frechet_distance(reference, space.codec.vectors)}
+    endless, fit = extrapolated_distance(reference, generated)
     return [
         MetricResult(
-            name="fad",
-            title="FAD",
-            value=frechet_distance(reference, measured.generated.embeddings),
-            chance=frechet_distance(reference, np.stack([measured.best_single_track] * 2)),
+            name=space.key("fad"),
+            title=space.title("FAD"),
+            value=frechet_distance(reference, generated),
+            chance=frechet_distance(reference, np.stack([space.best_single_track] * 2)),
             ceiling=frechet_distance(reference, training),
             higher_is_better=False,
             levels=levels,
-            measured_with=f"{measured.tagger}, penultimate layer ({reference.shape[1]}), mean over patches of 3 s; "
-            f"{len(reference)} clips against {len(reference)}",
+            measured_with=space.measured_with,
             note="chance plays one track of the training split, the best, under every video; the ceiling is the "
             f"training split's true music; true music through the codec {levels['codec']:.2f}",
             digits=2,
         ),
         MetricResult(
-            name="fad_inf",
-            title="FAD, infinite N",
+            name=space.key("fad_inf"),
+            title=space.title("FAD, infinite N"),
             value=endless,
             ceiling=extrapolated_distance(reference, training)[0],
             higher_is_better=False,
             levels={"r2": fit},
-            measured_with=f"{measured.tagger}, penultimate layer; a line through FAD over 1 / N",
+            measured_with=f"{space.measured_with}; a line through FAD over 1 / N",
             note=f"what is left without the bias of few clips, if the line fits: R2 {fit:.3f}",
             digits=2,
         ),

@@ -21,11 +21,12 @@ def compute(measured: Measured) -> list[MetricResult]:
     taught = np.array([isinstance(genre, str) for genre in measured.training_genres])
     if not known.any() or len(set(measured.training_genres[taught])) < 2:
         return [MetricResult(name="genre_agreement", title="Genre agreement", value=None, note="genres are not known")]
-    training = np.concatenate([measured.training.embeddings[taught], measured.training_codec.embeddings[taught]])
+    space = measured.spaces[0]
+    training = np.concatenate([space.training.vectors[taught], space.training_codec.vectors[taught]])
     report = genre_agreement(
         (training, np.tile(measured.training_genres[taught].astype(str), 2)),
-        measured.codec.embeddings[known],
-        measured.generated.embeddings[known],
+        space.codec.vectors[known],
+        space.generated.vectors[known],
         measured.genres[known].astype(str),
     )
     heard = np.full(len(known), None, object)
@@ -39,7 +40,7 @@ def compute(measured: Measured) -> list[MetricResult]:
             ceiling=report.ceiling,
             levels={"clips": float(known.sum())},
             per_clip={"genre_heard": heard},
-            measured_with=f"linear discriminant on {measured.tagger}'s embeddings of true music, plain and coded",
+            measured_with=f"linear discriminant on true music, plain and coded; {space.embedding.title}",
             note="share of music classified as its video's genre; chance pairs it with another video",
         )
     ]

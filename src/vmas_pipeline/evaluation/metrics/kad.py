@@ -7,6 +7,7 @@ from scipy.spatial.distance import cdist, pdist
 
 from vmas_pipeline.evaluation.measure import Measured
 from vmas_pipeline.evaluation.result import MetricResult
+from vmas_pipeline.evaluation.space import Space
 
 SCALE = 100.0
 """The field's: values near 1 instead of 0.01."""
@@ -14,24 +15,26 @@ SCALE = 100.0
 
 def compute(measured: Measured) -> list[MetricResult]:
     """KAD to the true music of the same clips, on a scale from one track for all videos to other true music."""
-    reference, training = measured.true.embeddings, measured.training.embeddings
-    codec = kernel_distance(reference, measured.codec.embeddings)
-    return [
-        MetricResult(
-            name="kad",
-            title="KAD",
-            value=kernel_distance(reference, measured.generated.embeddings),
-            chance=kernel_distance(reference, np.stack([measured.best_single_track] * 2)),
-            ceiling=kernel_distance(reference, training),
-            higher_is_better=False,
-            levels={"codec": codec},
-            measured_with=f"{measured.tagger}, penultimate layer ({reference.shape[1]}), mean over patches of 3 s; "
-            f"Gaussian kernel as wide as the median distance within the true music; times {SCALE:g}",
-            note="unbiased in the number of clips, so a value near or below 0 is none beyond noise; levels as for FAD; "
-            f"true music through the codec {codec:.2f}",
-            digits=2,
-        )
-    ]
+    return [_result(space) for space in measured.spaces]
+
+
+def _result(space: Space) -> MetricResult:
+    reference = space.true.vectors
+    codec = kernel_distance(reference, space.codec.vectors)
+    return MetricResult(
+        name=space.key("kad"),
+        title=space.title("KAD"),
+        value=kernel_distance(reference, space.generated.vectors),
+        chance=kernel_distance(reference, np.stack([space.best_single_track] * 2)),
+        ceiling=kernel_distance(reference, space.training.vectors),
+        higher_is_better=False,
+        levels={"codec": codec},
+        measured_with=f"{space.measured_with}; Gaussian kernel as wide as the median distance within the true music; "
+        f"times {SCALE:g}",
+        note="unbiased in the number of clips, so a value near or below 0 is none beyond noise; levels as for FAD; "
+        f"true music through the codec {codec:.2f}",
+        digits=2,
+    )
 
 
 def kernel_distance(reference: np.ndarray, generated: np.ndarray) -> float:

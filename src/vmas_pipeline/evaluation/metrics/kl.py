@@ -2,6 +2,7 @@
 
 # N clips, C classes or tags
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,34 +10,42 @@ import numpy as np
 from vmas_pipeline.evaluation.measure import Measured
 from vmas_pipeline.evaluation.metrics.alignment import other_sources
 from vmas_pipeline.evaluation.result import MetricResult
+from vmas_pipeline.evaluation.space import Space
 
 Form = Literal["softmax", "sigmoid"]
+FORMS: dict[str, Form] = {"kl": "softmax", "kl_sigmoid": "sigmoid"}
+"""Names of the metrics."""
 
 _LEAST = 1e-12
 
 
 def compute(measured: Measured) -> list[MetricResult]:
-    """KL in both forms; chance level: each video gets the true music of another."""
-    return [_result(measured, "kl", "softmax"), _result(measured, "kl_sigmoid", "sigmoid")]
-
-
-def _result(measured: Measured, name: str, form: Form) -> MetricResult:
+    """KL in both forms under each embedding with tags; chance level: each video gets the true music of another."""
     other = [others[0] for others in other_sources(measured.sources, 1)]
-    heard = (measured.true, measured.generated, measured.codec)
+    tagged = [space for space in measured.spaces if space.true.probabilities is not None]
+    return [
+        _result(replace(space, first=space is tagged[0]), other, name, form)
+        for space in tagged
+        for name, form in FORMS.items()
+    ]
+
+
+def _result(space: Space, other: list[int], name: str, form: Form) -> MetricResult:
+    heard = (space.true, space.generated, space.codec)
     true, generated, codec = (
         softmax_of_sigmoids(music.probabilities) if form == "softmax" else music.probabilities for music in heard
     )
     value, ceiling = kl_divergence(true, generated, form), kl_divergence(true, codec, form)
     unresolved = "; the value lies below the codec's own: this tagger tells no more here" if value < ceiling else ""
     return MetricResult(
-        name=name,
-        title=f"KL, {form}",
+        name=space.key(name),
+        title=space.title(f"KL, {form}"),
         value=value,
         chance=kl_divergence(true, true[other], form),
         ceiling=ceiling,
         higher_is_better=False,
         unit="nat",
-        measured_with=f"tags of {measured.tagger}, mean over patches of 3 s",
+        measured_with=f"tags of {space.embedding.title}",
         note=f"chance is the true music of another video, the ceiling the own through the codec{unresolved}",
     )
 

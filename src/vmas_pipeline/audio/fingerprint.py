@@ -1,6 +1,8 @@
 """An audio fingerprint that survives another codec, container, volume and start (Haitsma and Kalker, ISMIR 2002)."""
 
-# N samples, T frames of the spectrum, B bands, P sub-fingerprints
+# N samples, T frames of the spectrum, B bands, P sub-fingerprints, M recordings
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +14,13 @@ HOP_S = 256 / SAMPLE_RATE
 
 LENGTH_S = 120.0
 """As much of a video's beginning is fingerprinted: 2600 sub-fingerprints, 10 kB."""
+
+SAME = 0.305
+"""Bit error rate below which two recordings are one: up to 0.30 in another codec at 64 kbit/s, at least 0.31 between
+different synthetic videos (docs/experiments.md); Haitsma and Kalker take 0.35."""
+
+LEAST_S = 4.0
+"""Audible overlap over which that is judged."""
 
 _WINDOW = 2048  # 0.37 s
 _HOP = 256
@@ -52,3 +61,30 @@ def bit_error_rate(first: np.ndarray, second: np.ndarray) -> float:
     if not heard.any():
         return 1.0
     return float(np.unpackbits((first ^ second)[heard].view(np.uint8)).mean())
+
+
+def lowest_errors(wanted: np.ndarray, recordings: Sequence[np.ndarray], least: int) -> np.ndarray:
+    """Bit error rate to each of M recordings at the alignment where it is lowest.
+
+    Args:
+        wanted: uint32 [P].
+        recordings: M arrays uint32 of any lengths.
+        least: audible sub-fingerprints that must overlap.
+
+    Returns:
+        float [M] in [0, 1]; 1 where no alignment has so much overlap.
+    """
+    longest = max((len(each) for each in recordings), default=0)
+    table = np.zeros((len(recordings), longest), np.uint32)  # silence behind the ends
+    for row, each in zip(table, recordings):
+        row[: len(each)] = each
+    lowest = np.ones(len(recordings))
+    for offset in range(least - len(wanted), longest - least + 1):  # of the recording, where `wanted` begins
+        theirs, ours = table[:, max(0, offset) :], wanted[max(0, -offset) :]
+        length = min(theirs.shape[1], len(ours))
+        theirs, ours = theirs[:, :length], ours[:length]
+        heard = (theirs != 0) & (ours != 0)
+        count = heard.sum(axis=1)
+        wrong = np.where(heard, np.bitwise_count(theirs ^ ours), 0).sum(axis=1, dtype=np.int64)
+        lowest = np.where(count >= least, np.minimum(lowest, wrong / np.maximum(32 * count, 1)), lowest)
+    return lowest

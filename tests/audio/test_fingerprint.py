@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from vmas_pipeline.curation.fingerprint import HOP_S, SAMPLE_RATE, audio_fingerprint, bit_error_rate
+from vmas_pipeline.audio.fingerprint import HOP_S, SAMPLE_RATE, audio_fingerprint, bit_error_rate, lowest_errors
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -44,3 +44,20 @@ def test_silence_says_nothing() -> None:
     assert bit_error_rate(np.zeros(5, np.uint32), np.zeros(5, np.uint32)) == 1
     assert audio_fingerprint(np.zeros(100, np.float32)).shape == (0,)
     assert len(audio_fingerprint(noise(10))) == pytest.approx(10 / HOP_S, abs=9)
+
+
+def test_the_lowest_error_is_that_of_the_best_alignment() -> None:
+    random = np.random.default_rng(0)
+    wanted, *others = (random.integers(0, 2**32, size, dtype=np.uint32) for size in (20, 20, 25, 12))
+    wanted[[3, 4]] = others[0][7] = 0  # silence
+    expected = []
+    for other in others:
+        errors = [1.0]
+        for offset in range(-len(wanted), len(other)):
+            pairs = [(w, other[offset + i]) for i, w in enumerate(wanted) if 0 <= offset + i < len(other)]
+            heard = [(int(a), int(b)) for a, b in pairs if a and b]
+            if len(heard) >= 10:
+                errors.append(sum((a ^ b).bit_count() for a, b in heard) / (32 * len(heard)))
+        expected.append(min(errors))
+    np.testing.assert_allclose(lowest_errors(wanted, others, 10), expected)
+    assert lowest_errors(wanted[:9], others, 10).tolist() == [1, 1, 1]
