@@ -124,6 +124,7 @@ class MusicGenCaptionsSystem:
         processor = _part(MusicgenProcessor.from_pretrained, found["musicgen"], "musicgen")
         describe = None if caption else Captioner.load(found["captioner"])
         hashes = "-".join(content_hash(name) for name in found.values())
+        network.to("cuda" if torch.cuda.is_available() else "cpu")
         return cls(network, processor, describe, caption, guidance, f"{hashes}-{caption or ''}-{guidance:g}")
 
     def about(self) -> dict[str, Any]:
@@ -177,7 +178,7 @@ class MusicGenCaptionsSystem:
         before_s = len(prompt) / self.sample_rate
         tokens = math.ceil(min(most / self.sample_rate, MOST_S - before_s) * self.tokens_per_second)
         heard = {"audio": prompt, "sampling_rate": self.sample_rate} if len(prompt) else {}
-        inputs = self.processor(text=[caption], padding=True, return_tensors="pt", **heard)
+        inputs = self.processor(text=[caption], padding=True, return_tensors="pt", **heard).to(self.musicgen.device)
         delay = self.musicgen.config.decoder.num_codebooks
         made: Any = self.musicgen.generate(
             **inputs, do_sample=True, guidance_scale=self.guidance, max_new_tokens=tokens + delay
@@ -199,7 +200,7 @@ def _part(load: Callable[..., Any], name: str, part: str) -> Any:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{part}: {name} is neither a local folder of transformers nor to be had from the hub "
-            f"({str(error).splitlines()[0][:120]}): with a network nothing is to be done; without, put {_FILES[part]} "
+            f"({str(error).splitlines()[0][:120]}): with a network it comes by that name; without, put {_FILES[part]} "
             f"into FOLDER/{part} and give --source FOLDER"
         ) from error
 

@@ -67,7 +67,8 @@ class Vid2MLDMSystem:
         window = math.floor(self.clip_s * rate)
         parts, latents = [], self._noise([seed], 0)
         planned = list(windows(math.ceil(duration_s * rate), window, OVERLAP))
-        for number, (start, done, end) in enumerate(tqdm(planned, desc="music", unit="window", disable=None)):
+        shown = tqdm(planned, desc="music", unit="window", disable=None, leave=False)
+        for number, (start, done, end) in enumerate(shown):
             frames = read_frames(
                 video,
                 frame_rate=self.frame_rate,
