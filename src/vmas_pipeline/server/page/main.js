@@ -35,6 +35,7 @@ function leave() {
   stop();
   job = seen = file = null;
   player.setSounds([]);
+  player.seek(0);
   hits.set([]);
   hits.hear([]);
   sections.set([]);
