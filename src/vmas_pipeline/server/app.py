@@ -169,7 +169,7 @@ def _add_session(app: FastAPI, config: ServerConfig) -> None:
 
 def _add_metrics(app: FastAPI, queue: JobQueue) -> None:
     registry = app.state.registry = CollectorRegistry()
-    registry.register(QueueCollector(queue))  # type: ignore[arg-type]
+    registry.register(QueueCollector(queue))
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:

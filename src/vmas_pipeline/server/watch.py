@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from vmas_pipeline.server.jobs import Job, State
 from vmas_pipeline.server.problems import Problem
@@ -64,7 +65,7 @@ class Watch:
                 if view is None or view.state.ended:
                     return
                 async with self._looked:
-                    await self._looked.wait_for(lambda seen=view: self._has_news(seen))
+                    await self._looked.wait_for(partial(self._has_news, view))
 
     def _see(self, job_id: str) -> JobView | None:
         job = self._viewer.queue.get(job_id)
