@@ -17,9 +17,11 @@ DECODER = "--width 32 --layers 2 --heads 4 --card 24 --frames 20 --context 6 --r
 TINY = {
     "decode.py": DECODER,
     "encoder.py": "--models hiera_16 --repeats 1",
+    "hit_points.py": "--seeds 1",
     "gpu.py": "--small memory",
     "loader.py": "--side 224 --clips 1 --repeats 1",
     "media.py": "--height 144 --repeats 1 --large 0.002",
+    "seams.py": "--pieces 2 --seconds 7",
     "memory.py": "--size vmas_base --tokens 20",
     "train.py": f"{DECODER} --batch 2",
     "vision.py": "--raft small --side 128 --frames 2 --repeats 1 --clip vit_xsmall_patch16_clip_224",

@@ -30,6 +30,10 @@ def test_files_keep_their_place_in_the_tree_and_names_that_meet_keep_their_suffi
     both = orders([tmp_path / "a.mkv", tmp_path / "a.mp4"], tmp_path / "out", "mp4")
     assert [order.out.name for order in both] == ["a.mkv.mp4", "a.mp4.mp4"]
     assert both[0].take(2).name == "a.mkv.take-2.mp4"
+    inside = orders([films / "films"], films / "films" / "deep", "mov")
+    assert [order.video.name for order in inside] == ["a.mp4", "notes.txt"]
+    with pytest.raises(ValueError, match="is the folder of the videos itself: name another for the results"):
+        orders([films / "films"], films / "films", "mov")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="empty has no files"):
         orders([tmp_path / "empty"], tmp_path, "mp4")

@@ -54,7 +54,10 @@ def test_the_folder_holds_every_take_with_its_record_inside_the_file_too(three: 
         assert (record["seed"], record["model"]["name"]) == (take.seed, "models:/vmas/1")
         assert set(record["scores"]) == {"alignment", "alignment_random", "contrastive", "onsets_per_s"}
         assert record["options"]["lufs"] is None and record["sampling"]["top_k"] == 20
-    assert json.loads((three.folder / "production.json").read_text())["takes"] == [t.record for t in three.takes]
+    told = json.loads((three.folder / "production.json").read_text())
+    assert told["takes"] == [take.record for take in three.takes]
+    assert len(told["onsets_s"]) == 3
+    assert all(0 <= moment < 1.5 for moments in (told["peaks_s"], *told["onsets_s"]) for moment in moments)
 
 
 @pytest.mark.parametrize("container", ["mov", "mkv", "webm", "wav", "flac"])

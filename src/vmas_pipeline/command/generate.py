@@ -12,6 +12,7 @@ from vmas_pipeline.production.options import GROUPS, Options, parse_option
 if TYPE_CHECKING:
     from vmas_pipeline.generator import Generator
     from vmas_pipeline.production import Production
+    from vmas_pipeline.production.credentials import Signer
     from vmas_pipeline.production.orders import Order
 
 STAGES = {"watch": (0.0, 0.1), "compose": (0.1, 0.8), "write": (0.9, 0.1)}
@@ -51,6 +52,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--takes", type=Path, metavar="FOLDER", help="also keep every take: music alone, record, and tokens for --music"
     )
+    parser.add_argument(
+        "--c2pa-certificate", type=Path, metavar="PEM", help="sign the result: your certificate chain, yours first"
+    )
+    parser.add_argument("--c2pa-key", type=Path, metavar="PEM", help="and its private key")
     parser.add_argument(
         "--int8", action="store_true", help="compute on the CPU with 8-bit weights: faster, slightly different music"
     )
@@ -129,6 +134,7 @@ class _Work:
 
         self.arguments, self.options = arguments, options
         self.limits = Limits(duration_s=arguments.max_duration)
+        self.signer = _signer(arguments, options)
 
     def run_one(self, order: "Order") -> None:
         """Fill an order; what is wrong ends the command."""
@@ -149,7 +155,7 @@ class _Work:
         with _Bar(len(orders)) as bar:
             for order in orders:
                 try:
-                    if is_done(order, generator, self.options, self.arguments.model):
+                    if is_done(order, generator, self.options, self.arguments.model, self.signer is not None):
                         kept += 1
                     else:
                         order.out.parent.mkdir(parents=True, exist_ok=True)
@@ -183,8 +189,17 @@ class _Work:
     def fill(self, order: "Order", generator: "Generator", bar: "_Bar", takes: Path | None) -> "Production":
         from vmas_pipeline.production.batch import fill
 
-        settings = {"model_name": self.arguments.model, "music": self.arguments.music, "limits": self.limits}
-        return fill(order, generator, self.options, takes=takes, progress=bar.show, **settings)
+        return fill(
+            order,
+            generator,
+            self.options,
+            takes=takes,
+            model_name=self.arguments.model,
+            music=self.arguments.music,
+            signer=self.signer,
+            progress=bar.show,
+            limits=self.limits,
+        )
 
     def tell(self, order: "Order", production: "Production", seconds: float) -> None:
         """What was made, in one line for each take, and what was left behind."""
@@ -205,6 +220,18 @@ class _Work:
 
     def _takes_of(self, order: "Order") -> Path | None:
         return self.arguments.takes and self.arguments.takes / order.out.name
+
+
+def _signer(arguments: argparse.Namespace, options: Options) -> "Signer | None":
+    certificate, key = arguments.c2pa_certificate, arguments.c2pa_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ValueError("--c2pa-certificate and --c2pa-key belong together: give both")
+    from vmas_pipeline.production.credentials import Signer, check_signable
+
+    check_signable(options.container)
+    return Signer.read(certificate, key)
 
 
 class _Bar:

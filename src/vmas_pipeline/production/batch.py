@@ -35,10 +35,10 @@ def fill(
     return production
 
 
-def is_done(order: Order, generator: Generator, options: Options, model_name: str) -> bool:
+def is_done(order: Order, generator: Generator, options: Options, model_name: str, signed: bool = False) -> bool:
     """Whether all takes of an order are there, made from this video by this model with these options."""
     wanted = origin(generator.with_sampling(**options.sampling), model_name, options)
-    wanted["video"] = video_name(order.video)
+    wanted |= {"video": video_name(order.video), "signed": signed}
     return all(_made_by(wanted, order.take(number)) for number in range(1, options.candidates + 1))
 
 

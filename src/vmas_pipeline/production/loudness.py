@@ -113,7 +113,7 @@ def _limiter(peaks: np.ndarray, ceiling: float, sample_rate: int) -> np.ndarray:
 
 
 def _peaks(waveform: np.ndarray) -> np.ndarray:
-    """The largest magnitude of any channel at each sample and up to the next, float64 [N]."""
+    """The largest magnitude of any channel at each sample and up to the next, float32 [N]."""
     from scipy.signal import resample_poly
 
     padded = np.pad(waveform, ((0, 0), (_MARGIN, _MARGIN)))
@@ -122,7 +122,7 @@ def _peaks(waveform: np.ndarray) -> np.ndarray:
         part = padded[:, first : first + _CHUNK + 2 * _MARGIN]
         fine = np.abs(resample_poly(part, _OVERSAMPLING, 1, axis=1)).max(axis=0)  # [4 * (chunk + margins)]
         found.append(fine.reshape(-1, _OVERSAMPLING).max(axis=1)[_MARGIN:-_MARGIN])
-    return np.concatenate(found).astype(np.float64) if found else np.zeros(0)
+    return np.concatenate(found).astype(np.float32) if found else np.zeros(0, np.float32)
 
 
 def _db(ratio: float) -> float:

@@ -20,7 +20,7 @@ class Order:
 
 
 def orders(videos: Sequence[Path], folder: Path, container: str) -> list[Order]:
-    """An order for each file, and for each of those in the trees of folders; hidden ones are left out.
+    """An order for each file, and for each of those in the trees of folders; hidden ones and results are left out.
 
     Args:
         videos: files and folders.
@@ -28,14 +28,18 @@ def orders(videos: Sequence[Path], folder: Path, container: str) -> list[Order]:
         container: suffix of the results, without its dot.
 
     Raises:
-        ValueError: something that is not there, or a folder without files.
+        ValueError: something that is not there, a folder without files, or the one that the results go to.
     """
     found: dict[Path, Path] = {}  # from a video to its place in the folder
+    results = folder.resolve()
     for given in videos:
         if not given.exists():
             raise ValueError(f"{printable(given)} is not a file: give the path of a video, or of a folder of them")
         tree = sorted(given.rglob("*")) if given.is_dir() else [given]
+        if given.resolve() == results:
+            raise ValueError(f"{printable(folder)} is the folder of the videos itself: name another for the results")
         files = [path for path in tree if path.is_file() and not path.name.startswith(".")]
+        files = [path for path in files if given.is_file() or results not in path.resolve().parents]
         if not files:
             raise ValueError(f"{printable(given)} has no files: give a folder of videos")
         found |= {path: path.relative_to(given) if given.is_dir() else Path(path.name) for path in files}

@@ -10,9 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.conditioning import conditions_of_frames
-from vmas_pipeline.evaluation.metrics.alignment import mv_align
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.generator import Generator
@@ -24,8 +22,11 @@ Scores = dict[str, float | None]
 HIT_WITHIN_S = 0.1
 """A strike this close to its hit point counts."""
 
-RANKED_BY = ("hits", "alignment", "contrastive")
+RANKED_BY = ("seam", "hits", "alignment", "contrastive")
 """Scores that rank takes, all of them better when higher; the earlier decides between equals."""
+
+SEAM_S = 0.5
+"""Of kept music, by which the seam before it is judged."""
 
 _RANDOM_PIECES = 32
 
@@ -78,7 +79,12 @@ def watch(
 
 
 def score(
-    generator: Generator, watched: Watched, codes: Tensor, waveform: np.ndarray, hits_s: Sequence[float]
+    generator: Generator,
+    watched: Watched,
+    codes: Tensor,
+    onsets_s: np.ndarray,
+    duration_s: float,
+    hits_s: Sequence[float] = (),
 ) -> Scores:
     """Measure a take.
 
@@ -86,7 +92,8 @@ def score(
         generator: its model embeds the music.
         watched: the video.
         codes: int64 [K, T].
-        waveform: float32 [N], decoded from them.
+        onsets_s: of the music, seconds after its start.
+        duration_s: of the music.
         hits_s: where it shall strike, seconds after its start.
 
     Returns:
@@ -94,17 +101,53 @@ def score(
         random times, the level without looking; contrastive: cosine of the model's embeddings of video and music, mean
         over clips; hits: share of the hit points with an onset within 0.1 s, if there are any.
     """
-    onsets = onset_times(waveform, generator.codec.sample_rate)
-    duration_s = len(waveform) / generator.codec.sample_rate
+    from vmas_pipeline.evaluation.alignment import mv_align  # brings the tables and statistics of all metrics
+
     scores: Scores = {
-        "alignment": mv_align(onsets, watched.peaks_s, watched.frame_rate),
-        "alignment_random": _random_alignment(len(onsets), duration_s, watched),
+        "alignment": mv_align(onsets_s, watched.peaks_s, watched.frame_rate),
+        "alignment_random": _random_alignment(len(onsets_s), duration_s, watched),
         "contrastive": _contrastive(generator, watched, codes),
-        "onsets_per_s": len(onsets) / duration_s,
+        "onsets_per_s": len(onsets_s) / duration_s,
     }
     if len(hits_s):
-        scores["hits"] = hit_share(onsets, hits_s)
+        scores["hits"] = hit_share(onsets_s, hits_s)
     return scores
+
+
+@torch.inference_mode()
+def seam_scores(
+    generator: Generator,
+    video: Path,
+    start_s: float,
+    codes: Tensor,
+    kept: np.ndarray,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> list[float]:
+    """How well what was composed leads to the kept music on its right, which it was composed without.
+
+    Args:
+        generator: its decoder predicts each token from those before it.
+        video, start_s, limits: as for `watch`.
+        codes: int64 [B, K, T], of all takes.
+        kept: bool [T], tokens that were given.
+
+    Returns:
+        For each take the mean log-probability of the first half second of kept tokens after each composed section;
+        empty if there is none.
+    """
+    reach, tokens = round(SEAM_S * generator.codec.frame_rate), codes.shape[-1]
+    seams = np.flatnonzero(kept[1:] & ~kept[:-1]) + 1
+    found = []
+    for seam in seams.tolist():
+        first = max(0, min(seam - generator.window // 2, tokens - generator.window))
+        window = codes[..., first : first + generator.window]
+        frames = generator.frames(video, start_s + first / generator.codec.frame_rate, limits)
+        conditions = conditions_of_frames(frames, generator.model.config).map(lambda each: each.to(generator.device))
+        context = generator.model.encode(conditions).expanded(len(codes))
+        likely = generator.model.music_decoder(window, context).float().log_softmax(-1)  # [B, K, T', V]
+        likely = likely.gather(-1, window[..., None])[..., seam - first : seam - first + reach, 0]
+        found.append(likely.mean((1, 2)).tolist())
+    return np.mean(found, axis=0).tolist() if found else []
 
 
 def hit_share(onsets_s: np.ndarray, hits_s: Sequence[float]) -> float:
@@ -138,6 +181,8 @@ def _places(values: Sequence[float]) -> list[int]:
 
 
 def _random_alignment(count: int, duration_s: float, watched: Watched) -> float:
+    from vmas_pipeline.evaluation.alignment import mv_align
+
     draw = np.random.default_rng(0)
     pieces = (draw.uniform(0, duration_s, count) for _ in range(_RANDOM_PIECES))
     return float(np.mean([mv_align(piece, watched.peaks_s, watched.frame_rate) for piece in pieces]))

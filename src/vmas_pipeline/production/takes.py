@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
+from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.generator import Generator, Music, decode_in_chunks
 from vmas_pipeline.media import (
     CONTAINERS,
@@ -22,12 +24,13 @@ from vmas_pipeline.media import (
     whole_folder,
     write_sound,
 )
+from vmas_pipeline.production.credentials import Signer, check_signable
 from vmas_pipeline.production.cuts import find_cuts
 from vmas_pipeline.production.given import TOKENS, given_codes, save_tokens, tokens_of
 from vmas_pipeline.production.mix import Mix, mix
 from vmas_pipeline.production.options import Options
 from vmas_pipeline.production.record import origin, to_tag
-from vmas_pipeline.production.scores import Scores, ranked, score, watch
+from vmas_pipeline.production.scores import Scores, Watched, ranked, score, seam_scores, watch
 from vmas_pipeline.versioning import content_hash
 
 RECORD = "production.json"
@@ -65,6 +68,17 @@ class Production:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A take as composed."""
+
+    seed: int
+    codes: Tensor  # int64 [K, T]
+    music: Music
+    onsets_s: np.ndarray  # after its start
+    scores: Scores
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A video, the part that gets music, and the moments at which it shall strike."""
 
@@ -83,6 +97,7 @@ def produce(
     *,
     model_name: str = "a model without a name",
     music: Path | None = None,
+    signer: Signer | None = None,
     progress: Report | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> Production:
@@ -92,11 +107,13 @@ def produce(
         video: any file with a video stream that FFmpeg reads.
         folder: gets, once all is done, for each take i from 1, the best first: take-i.wav (the music alone, as it is in
             the mix), take-i.mp4 (the video with the mix; take-i.mix.wav or .flac for the sound alone), take-i.json (its
-            record, which is inside the file, too), take-i.npz (its tokens); and production.json.
+            record, which is inside the file, too), take-i.npz (its tokens); and production.json: all records, and the
+            moments of the motion's peaks and of each take's onsets, in seconds of the video.
         generator: the model.
         options: what is asked for.
         model_name: for the records.
         music: given music to keep, or to redo in sections: a sound, a video with one, or a take's tokens.
+        signer: adds content credentials to each take's sound and video.
         progress: called after each step; an exception from it stops the work, and nothing is left of it.
         limits: of the video.
 
@@ -108,23 +125,29 @@ def produce(
     folder = Path(folder)
     if folder.exists() and not (folder / RECORD).is_file() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds files that are no production: name a new folder, or an empty one")
+    if signer:
+        check_signable(options.container)
     generator = generator.with_sampling(**options.sampling)
     plan = plan_production(Path(video), generator, options, limits)
     with whole_folder(folder) as partial:
         left: list[str] = []
         if f".{options.container}" in CONTAINERS:
             check_output(video, partial / f"take-1.{options.container}", limits)
+        watched, composed = _compose(plan, generator, options, music, report, limits)
         takes = []
-        for seed, scores, waveform, codes in _compose(plan, generator, options, music, report, limits):
-            number = len(takes) + 1
-            report("write", number - 1, options.candidates)
-            mixed = mix(waveform, plan.start_s, plan.video, plan.info, options, limits)
-            record = _record(plan, generator, model_name, options, music, seed, scores, mixed)
+        for number, piece in enumerate(composed, 1):
+            report("write", number - 1, len(composed))
+            mixed = mix(piece.music, plan.start_s, plan.video, plan.info, options, limits)
+            record = {**_record(plan, generator, model_name, options, piece, mixed), "signed": signer is not None}
+            record["given_music"] = music is not None
             files, left = _write(plan, partial, number, options, mixed, record, limits)
-            save_tokens(partial / files["tokens"], generator, codes)
-            takes.append(Take(seed=seed, scores=scores, record=record, files={k: folder / n for k, n in files.items()}))
-            report("write", number, options.candidates)
-        _write_json(partial / RECORD, {"takes": [take.record for take in takes]})
+            if signer:
+                _sign(signer, partial, files, options, record)
+            save_tokens(partial / files["tokens"], generator, piece.codes)
+            paths = {kind: folder / name for kind, name in files.items()}
+            takes.append(Take(seed=piece.seed, scores=piece.scores, record=record, files=paths))
+            report("write", number, len(composed))
+        _write_json(partial / RECORD, _timeline(plan, watched, composed) | {"takes": [take.record for take in takes]})
     return Production(takes=tuple(takes), folder=folder, left=tuple(left))
 
 
@@ -158,8 +181,8 @@ def plan_production(video: Path, generator: Generator, options: Options, limits:
 
 def _compose(
     plan: Plan, generator: Generator, options: Options, music: Path | None, report: Report, limits: Limits
-) -> list[tuple[int, Scores, Music, Tensor]]:
-    """Seed, scores, waveform and tokens of each take, the best first."""
+) -> tuple[Watched, list[Piece]]:
+    """What was seen, and the takes, the best first."""
     duration_s, rate = plan.end_s - plan.start_s, generator.codec.frame_rate
     tokens, given = generator.tokens_in(duration_s), None
     if music is not None:
@@ -179,13 +202,33 @@ def _compose(
         progress=lambda *steps: report("compose", *steps),
         limits=limits,
     )
-    samples, hits = round(duration_s * generator.codec.sample_rate), [hit - plan.start_s for hit in plan.hits_s]
-    waveforms = [decode_in_chunks(generator.codec, each[None])[0, :, :samples] for each in codes]  # [1, N] each
-    scores = [score(generator, watched, each, heard[0], hits) for each, heard in zip(codes, waveforms)]
-    return [
-        (seeds[i], scores[i], Music(waveform=waveforms[i], sample_rate=generator.codec.sample_rate), codes[i])
-        for i in ranked(scores)
-    ]
+    pieces = [_piece(plan, generator, watched, seed, each) for seed, each in zip(seeds, codes)]
+    if given is not None:
+        kept = given[0].numpy() >= 0
+        seams = seam_scores(generator, plan.video, plan.start_s, codes, kept, limits)
+        for piece, seam in zip(pieces, seams, strict=False):
+            piece.scores["seam"] = seam
+    return watched, [pieces[i] for i in ranked([piece.scores for piece in pieces])]
+
+
+def _piece(plan: Plan, generator: Generator, watched: Watched, seed: int, codes: Tensor) -> Piece:
+    """Decode and measure a take."""
+    duration_s, rate = plan.end_s - plan.start_s, generator.codec.sample_rate
+    waveform = decode_in_chunks(generator.codec, codes[None])[0, :, : round(duration_s * rate)]  # [1, N]
+    onsets = onset_times(waveform[0], rate)
+    hits = [moment - plan.start_s for moment in plan.hits_s]
+    scores = score(generator, watched, codes, onsets, duration_s, hits)
+    music = Music(waveform=waveform, sample_rate=rate)
+    return Piece(seed=seed, codes=codes, music=music, onsets_s=onsets, scores=scores)
+
+
+def _timeline(plan: Plan, watched: Watched, pieces: list[Piece]) -> dict[str, Any]:
+    """Moments of the video: peaks of its motion, and onsets of each take."""
+
+    def of_video(moments: np.ndarray) -> list[float]:
+        return [round(float(moment) + plan.start_s, 3) for moment in moments]
+
+    return {"peaks_s": of_video(watched.peaks_s), "onsets_s": [of_video(piece.onsets_s) for piece in pieces]}
 
 
 def _record(
@@ -193,19 +236,16 @@ def _record(
     generator: Generator,
     model_name: str,
     options: Options,
-    music: Path | None,
-    seed: int,
-    scores: Scores,
+    piece: Piece,
     mixed: Mix,
 ) -> dict[str, Any]:
     return {
         **origin(generator, model_name, options),
         "video": video_name(plan.video),
-        "seed": seed,
+        "seed": piece.seed,
         "music_s": [round(plan.start_s, 3), round(plan.end_s, 3)],
         "hits_s": [round(moment, 3) for moment in plan.hits_s],
-        "given_music": music is not None,
-        "scores": {name: None if value is None else round(value, 4) for name, value in scores.items()},
+        "scores": {name: None if value is None else round(value, 4) for name, value in piece.scores.items()},
         "sound": {**mixed.about, "sample_rate": mixed.sample_rate, "channels": len(mixed.sound)},
     }
 
@@ -227,6 +267,13 @@ def _write(
         write_sound(out, mixed.sound, mixed.sample_rate, kind=SOUNDS[ending], bits=24, comment=tag)
     _write_json(folder / files["record"], record)
     return files, left
+
+
+def _sign(signer: Signer, folder: Path, files: dict[str, str], options: Options, record: dict[str, Any]) -> None:
+    signer.sign(folder / files["music"], record, with_picture=False)
+    for name in {"video", "sound"} & set(files):
+        more = name == "video" or options.original != "replace"
+        signer.sign(folder / files[name], record, with_picture=more)
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -167,22 +167,17 @@ class Worker:
         seen = look(video, job.duration_s, held.generator.clip, limits, progress)
         write_analysis(seen, files.analysis(job.id))
         making, given = files.making(job.id, job.attempts), files.given(job.id)
-        options = Options.of(job.options)
         produce(
             video,
             making,
             held.generator,
-            options,
+            Options.of(job.options),
             model_name=held.exact_address,
             music=given if given.is_file() else None,
             progress=progress,
             limits=limits,
         )
-        heard = []
-        for number in range(1, options.candidates + 1):
-            progress("hearing", number - 1, options.candidates)
-            heard.append(listen(number, making / f"take-{number}.wav"))
-        write_analysis(seen.model_copy(update={"takes": heard}), files.analysis(job.id))
+        write_analysis(seen.model_copy(update={"takes": listen(making)}), files.analysis(job.id))
         shutil.rmtree(files.takes(job.id), ignore_errors=True)
         making.rename(files.takes(job.id))
         if not self.queue.finish(job, held.version, files.bytes(job.id)):
