@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from vmas_pipeline import load_model, tracking
+from vmas_pipeline.command.main import main
 from vmas_pipeline.evaluation.result import MetricResult, to_metrics
 from vmas_pipeline.media import probe, read_audio
 from vmas_pipeline.production.record import read_record
@@ -123,7 +124,29 @@ def test_a_worse_model_is_registered_but_the_champion_stays(registered: dict[str
         "passed": False,
     }
     assert int(MlflowClient().get_model_version_by_alias("vmas", "champion").version) == 1
+    assert str(MlflowClient().get_model_version_by_alias("vmas", "challenger").version) == str(worse["version"])
     assert MlflowClient().get_model_version("vmas", str(worse["version"])).tags["gate"] == "failed"
+
+
+def test_the_champion_is_shown_chosen_and_rolled_back_by_one_command(
+    registered: dict[str, Any], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def champion(*arguments: str) -> list[str]:
+        main(["champion", *arguments])
+        return capsys.readouterr().out.splitlines()
+
+    with pytest.raises(SystemExit):
+        champion("--back")
+    assert "vmas has had one champion only: choose a version" in capsys.readouterr().err
+    listed = champion()
+    assert "challenger, gate failed: mv_align (0.350)" in listed[0] and "champion, gate passed" in listed[-1]
+    assert champion("challenger") == ["models:/vmas@champion is version 2"]
+    assert champion("--back") == ["models:/vmas@champion is version 1"]
+    assert champion("--back") == ["models:/vmas@champion is version 2"]
+    assert champion("1") == ["models:/vmas@champion is version 1"]
+    with pytest.raises(SystemExit):
+        champion("7")
+    assert "7 is no version and no alias of vmas: there are 2, 1" in capsys.readouterr().err
 
 
 def test_a_gate_on_an_unknown_metric_registers_nothing(project: Path) -> None:

@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
 
 _BOUNDS = (
     ("max-megabytes", numbers.above_zero, "MB", "largest upload (default: 500)"),
-    ("max-seconds", numbers.above_zero, "S", "longest video (default: 600)"),
+    ("max-seconds", numbers.above_zero, "S", "longest video (default: 1200)"),
     ("max-queue", numbers.one_or_more, "N", "jobs that may wait (default: 20)"),
     ("per-client", numbers.one_or_more, "N", "jobs of one client at a time (default: 4)"),
     ("max-streams", numbers.one_or_more, "N", "event streams at a time (default: 200)"),
@@ -77,4 +77,7 @@ def _serve(options: argparse.Namespace) -> None:
         config = ServerConfig(**defaults | given)
     except ValidationError as error:
         raise ValueError(one_line(error.errors())) from error
-    serve(config)
+    try:
+        serve(config)
+    except KeyboardInterrupt:
+        print("stopped: jobs that wait or ran go on when it is started again")

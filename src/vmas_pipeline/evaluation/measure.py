@@ -2,10 +2,12 @@
 
 # N clips, M clips of the training split, F frame pairs, D width of a vector
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +24,8 @@ from vmas_pipeline.systems.generated import Record, read_clip, read_embeddings
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+
+T = TypeVar("T")
 
 Row = dict[str, Any]
 """Of the manifest."""
@@ -122,8 +126,9 @@ def measure(
     for embedding in config.embeddings:
         embedding.prepare()
     extractor = AudioFeatureExtractor(config.embeddings, "cuda" if torch.cuda.is_available() else "cpu", cache)
-    with tqdm(total=3 * len(rows) + 2 * len(taught), unit="clip", desc="evaluation") as bar:
-        hear = _Ear(extractor, config.batch, bar)
+    total = (3 + config.match_loudness) * len(rows) + 2 * len(taught)
+    with tqdm(total=total, unit="clip", desc="evaluation") as bar, _cores() as pool:
+        hear = _Ear(extractor, pool, config.batch, bar)
         flow, onsets, cuts = (
             [np.asarray(curves.at[name, column], np.float32) for name in names]
             for column in ("flow", "onsets_s", "cuts_s")
@@ -156,37 +161,44 @@ def measure(
 
 
 class _Ear:
-    """Features of the clips' music, batch by batch."""
+    """Features of the clips' music, a clip a core."""
 
-    def __init__(self, extractor: AudioFeatureExtractor, batch: int, bar: tqdm) -> None:
-        self.extractor, self.batch, self.bar = extractor, batch, bar
+    def __init__(self, extractor: AudioFeatureExtractor, pool: ThreadPoolExecutor, batch: int, bar: tqdm) -> None:
+        self.extractor, self.pool, self.batch, self.bar = extractor, pool, batch, bar
 
     def __call__(
         self, rows: list[Row], read: Reader, sample_rate: int, onsets: list[np.ndarray] | None = None
     ) -> AudioFeatures:
         """All features; known onsets are not detected again."""
-        parts = []
-        for part, waveforms in self._batches(rows, read):
-            known = None if onsets is None else onsets[part]
-            parts.append(self.extractor.extract(waveforms, sample_rate, known))
-        return AudioFeatures.joined(parts)
+
+        def extract(number: int, waveform: np.ndarray) -> AudioFeatures:
+            known = None if onsets is None else [onsets[number]]
+            return self.extractor.extract(waveform[None], sample_rate, known)
+
+        return AudioFeatures.joined([*self._each(extract, rows, read)])
 
     def alone(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
         """Embeddings and fingerprints alone."""
-        batches = self._batches(rows, read)
-        return AudioFeatures.joined([self.extractor.hear(waveforms, sample_rate) for _, waveforms in batches])
+        parts = self._each(lambda number, waveform: self.extractor.hear(waveform[None], sample_rate), rows, read)
+        return AudioFeatures.joined([*parts])
 
     def sounds(self, rows: list[Row], read: Reader, sample_rate: int) -> list[Sound]:
-        """Rhythm, key and level alone; the bar does not count them."""
-        return [sound for row in rows for sound in self.extractor.sounds(read(row)[None], sample_rate)]
+        """Rhythm, key and level alone."""
+        parts = self._each(lambda number, waveform: self.extractor.sounds(waveform[None], sample_rate), rows, read)
+        return [sound for part in parts for sound in part]
 
-    def _batches(self, rows: list[Row], read: Reader) -> Iterator[tuple[slice, np.ndarray]]:
-        """Parts of the rows, with their waveforms [B, samples]."""
+    def _each(self, analyse: Callable[[int, np.ndarray], T], rows: list[Row], read: Reader) -> Iterator[T]:
+        """Results in the rows' order. Music is read in turn, a batch ahead."""
         for start in range(0, len(rows), self.batch):
-            part = slice(start, start + self.batch)
-            waveforms = np.stack([read(row) for row in rows[part]])
-            yield part, waveforms
-            self.bar.update(len(waveforms))
+            numbers = range(start, min(start + self.batch, len(rows)))
+            for result in self.pool.map(analyse, numbers, [read(rows[number]) for number in numbers]):
+                self.bar.update()
+                yield result
+
+
+def _cores() -> ThreadPoolExecutor:
+    """A thread a core, each of which computes in one thread: the networks are too small to share."""
+    return ThreadPoolExecutor(os.cpu_count(), initializer=torch.set_num_threads, initargs=(1,))
 
 
 def matching_gain(lufs: Sequence[float], reference: Sequence[float]) -> float:

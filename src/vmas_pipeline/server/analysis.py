@@ -1,5 +1,6 @@
 """What is seen in a video and heard in its takes, on one clock: for the page."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ Progress = Callable[[str, int, int], None]
 _BARS = 800
 """Points of a waveform's outline."""
 
-_RATE = 16_000
-"""Samples per second that onsets are heard at."""
+_RATE = 8000
+"""Samples per second that outlines are drawn from."""
 
 _MOST_FLOW = 4000
 """Points of the flow curve; longer ones keep the largest of each few."""
@@ -81,15 +82,19 @@ def look(video: Path, duration_s: float, clip: "ClipSpec", limits: Limits, progr
     )
 
 
-def listen(number: int, music: Path) -> Heard:
-    """Hear a take."""
-    from vmas_pipeline.audio.onsets import onset_times
+def listen(folder: Path) -> list[Heard]:
+    """Hear the takes of a production; their onsets are those that it was scored by."""
+    onsets = json.loads((folder / "production.json").read_text())["onsets_s"]
+    return [
+        Heard(number=number, onsets_s=each, outline=_outline(folder / f"take-{number}.wav"))
+        for number, each in enumerate(onsets, 1)
+    ]
 
-    waveform = read_audio(music, sample_rate=_RATE)
-    waveform = np.asarray(waveform, np.float32).reshape(-1)
-    parts = np.array_split(np.abs(waveform), min(_BARS, max(1, waveform.size)))
-    outline = np.array([part.max(initial=0.0) for part in parts])
-    return Heard(number=number, onsets_s=_rounded(onset_times(waveform, _RATE)), outline=_rounded(outline))
+
+def _outline(music: Path) -> list[float]:
+    waveform = np.abs(read_audio(music, sample_rate=_RATE).reshape(-1))
+    parts = np.array_split(waveform, min(_BARS, max(1, waveform.size)))
+    return _rounded(np.array([part.max(initial=0.0) for part in parts]))
 
 
 def write_analysis(analysis: Analysis, path: Path) -> None:

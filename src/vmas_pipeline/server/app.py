@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -105,7 +106,7 @@ async def _supervise(supervisor: Supervisor, give_up: Callable[[str], None]) -> 
         except ValueError as error:
             give_up(str(error))
             return
-        except OSError as error:  # a full disk: the next look may find room again
+        except (OSError, sqlite3.OperationalError) as error:  # a full disk: the next look may find room again
             print(f"the queue cannot be looked after: {error}", file=sys.stderr, flush=True)
         await asyncio.sleep(TICK_S)
 
@@ -168,7 +169,7 @@ def _add_session(app: FastAPI, config: ServerConfig) -> None:
 
 def _add_metrics(app: FastAPI, queue: JobQueue) -> None:
     registry = app.state.registry = CollectorRegistry()
-    registry.register(QueueCollector(queue))  # type: ignore[arg-type]
+    registry.register(QueueCollector(queue))
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:

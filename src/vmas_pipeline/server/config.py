@@ -32,7 +32,7 @@ class ServerConfig:
     """What clients must present; required unless the host is this machine itself."""
     megabytes: float = Field(default=500.0, gt=0)
     """Largest upload."""
-    seconds: float = Field(default=600.0, gt=0)
+    seconds: float = Field(default=1200.0, gt=0)
     """Longest video."""
     queue: int = Field(default=20, ge=1)
     """Jobs that may wait at a time."""

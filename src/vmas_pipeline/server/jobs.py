@@ -179,7 +179,7 @@ class JobQueue:
 
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
-        return dict.fromkeys(State, 0) | dict(self._all("SELECT state, count(*) FROM jobs GROUP BY state"))
+        return {str(state): 0 for state in State} | dict(self._all("SELECT state, count(*) FROM jobs GROUP BY state"))
 
     def totals(self) -> list[dict[str, Any]]:
         """What ended since the queue was made, by model and state; deleted jobs count."""

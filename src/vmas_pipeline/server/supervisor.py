@@ -14,7 +14,7 @@ from vmas_pipeline.server.storage import Storage
 
 TICK_S = 0.25
 
-_TIDY_EVERY_S = 30.0
+_EXPIRE_EVERY_S, _TIDY_EVERY_S = 2.0, 30.0
 _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
 """A worker that lived for so long is started again at once."""
@@ -41,7 +41,7 @@ class Supervisor:
     def __init__(self, config: ServerConfig, queue: JobQueue, storage: Storage) -> None:
         self._config, self._queue, self._storage = config, queue, storage
         self._seats = [_Seat() for _ in range(config.workers)]
-        self._tidied_s = float("-inf")
+        self._tidied_s = self._expired_s = float("-inf")
 
     def tick(self) -> None:
         """Look once.
@@ -52,10 +52,12 @@ class Supervisor:
         now = time.monotonic()
         for seat in self._seats:
             self._look_after(seat, now)
+        if now - self._expired_s > _EXPIRE_EVERY_S:
+            self._expired_s = now
+            self._queue.expire()
         if now - self._tidied_s > _TIDY_EVERY_S:
             self._tidied_s = now
             self.tidy()
-        self._queue.expire()
 
     def tidy(self) -> None:
         """Delete jobs that were kept long enough, and files that belong to none."""

@@ -1,8 +1,10 @@
 """Tells the changes of jobs to any number of listeners, with one look at the queue for all of them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from vmas_pipeline.server.jobs import Job, State
 from vmas_pipeline.server.problems import Problem
@@ -30,9 +32,9 @@ class Watch:
         """Look again and again; a task of its own."""
         while True:
             if self._open:
-                waiting = await asyncio.to_thread(self._viewer.queue.waiting)
+                with suppress(sqlite3.OperationalError):  # the next look may find the queue again
+                    self._waiting = await asyncio.to_thread(self._viewer.queue.waiting)
                 async with self._looked:
-                    self._waiting = waiting
                     self._looked.notify_all()
             await asyncio.sleep(_LOOK_S)
 
@@ -63,7 +65,7 @@ class Watch:
                 if view is None or view.state.ended:
                     return
                 async with self._looked:
-                    await self._looked.wait_for(lambda seen=view: self._has_news(seen))
+                    await self._looked.wait_for(partial(self._has_news, view))
 
     def _see(self, job_id: str) -> JobView | None:
         job = self._viewer.queue.get(job_id)

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -87,15 +88,22 @@ class Heart:
         said_s = float("-inf")
         while True:
             now = time.monotonic()
-            if now - said_s > HELLO_S:
-                self.hello()
-                said_s = now
-            if (job := self._job) is not None and not self._taken:
-                self._taken = not self._queue.beat(job, *self._progress) and job is self._job
-                if now - self._started_s > self._job_s + _GRACE_S:
-                    self._queue.fail(job, self._too_long())
-                    os._exit(1)
+            try:
+                if now - said_s > HELLO_S:
+                    self.hello()
+                    said_s = now
+                self._beat_for_job(now)
+            except sqlite3.OperationalError as error:  # a full disk, or another process held the lock for very long
+                print(f"no heartbeat: {error}", flush=True)
             time.sleep(BEAT_S)
+
+    def _beat_for_job(self, now: float) -> None:
+        if (job := self._job) is None or self._taken:
+            return
+        self._taken = not self._queue.beat(job, *self._progress) and job is self._job
+        if now - self._started_s > self._job_s + _GRACE_S:
+            self._queue.fail(job, self._too_long())
+            os._exit(1)
 
     def hello(self) -> None:
         """Tell which models are held."""
@@ -159,22 +167,17 @@ class Worker:
         seen = look(video, job.duration_s, held.generator.clip, limits, progress)
         write_analysis(seen, files.analysis(job.id))
         making, given = files.making(job.id, job.attempts), files.given(job.id)
-        options = Options.of(job.options)
         produce(
             video,
             making,
             held.generator,
-            options,
+            Options.of(job.options),
             model_name=held.exact_address,
             music=given if given.is_file() else None,
             progress=progress,
             limits=limits,
         )
-        heard = []
-        for number in range(1, options.candidates + 1):
-            progress("hearing", number - 1, options.candidates)
-            heard.append(listen(number, making / f"take-{number}.wav"))
-        write_analysis(seen.model_copy(update={"takes": heard}), files.analysis(job.id))
+        write_analysis(seen.model_copy(update={"takes": listen(making)}), files.analysis(job.id))
         shutil.rmtree(files.takes(job.id), ignore_errors=True)
         making.rename(files.takes(job.id))
         if not self.queue.finish(job, held.version, files.bytes(job.id)):

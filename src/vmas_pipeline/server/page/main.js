@@ -6,7 +6,7 @@ import { Player } from "/page/player.js";
 import { clock, drawPicture, HitPoints, Sections } from "/page/timeline.js";
 
 const $ = (id) => document.getElementById(id);
-const STAGES = { starting: "Getting ready", looking: "Looking at the picture", watch: "Watching the video", compose: "Composing", write: "Mixing and writing", hearing: "Listening to the takes" };
+const STAGES = { starting: "Getting ready", looking: "Looking at the picture", watch: "Watching the video", compose: "Composing", write: "Mixing and writing" };
 const PLAYABLE = ["mp4", "m4v", "mov", "webm"];
 
 const player = new Player($("video"));
@@ -35,6 +35,7 @@ function leave() {
   stop();
   job = seen = file = null;
   player.setSounds([]);
+  player.seek(0);
   hits.set([]);
   hits.hear([]);
   sections.set([]);

@@ -56,7 +56,8 @@ export class Takes {
       container: track, height: 48, barWidth: 2, barGap: 1.5, barRadius: 2, cursorWidth: 0, interact: false, barAlign: "bottom",
       peaks: [heard.outline], duration: seen.duration_s, media: this.player.sounds[index], cspNonce: nonce, ...colours(),
     }));
-    drawOnsets(track, heard, seen);
+    const { hit_points: hits = [], hit_cuts: cuts } = job.options;
+    drawOnsets(track, heard, seen, cuts ? [...hits, ...seen.cuts_s] : hits);
   }
 }
 

@@ -29,11 +29,12 @@ export function drawPicture(track, seen) {
   for (const peak of seen.peaks_s) mark(track, "mark-peak", peak, seen.duration_s);
 }
 
-/** Draw the onsets of a take; those at a peak of the picture stand out. */
-export function drawOnsets(track, heard, seen) {
+/** Draw the onsets of a take; those at a hit point or a peak of the picture stand out. */
+export function drawOnsets(track, heard, seen, hits) {
+  const near = (moments, onset) => moments.some((moment) => Math.abs(moment - onset) <= NEAR_S);
   for (const onset of heard.onsets_s) {
-    const met = seen.peaks_s.some((peak) => Math.abs(peak - onset) <= NEAR_S);
-    mark(track, `mark-onset${met ? " on-peak" : ""}`, onset, seen.duration_s);
+    const kind = near(hits, onset) ? " on-hit" : near(seen.peaks_s, onset) ? " on-peak" : "";
+    mark(track, `mark-onset${kind}`, onset, seen.duration_s);
   }
 }
 
