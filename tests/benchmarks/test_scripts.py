@@ -5,7 +5,9 @@ import socket
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -16,8 +18,10 @@ SCRIPTS = [name for name in SCRIPTS if name not in SERVERS]
 DECODER = "--width 32 --layers 2 --heads 4 --card 24 --frames 20 --context 6 --repeats 1"
 TINY = {
     "decode.py": DECODER,
+    "distances.py": "--clips 7 --layers 2",
     "encoder.py": "--models hiera_16 --repeats 1",
     "hit_points.py": "--seeds 1",
+    "evaluation.py": "--clips 6",
     "gpu.py": "--small memory",
     "loader.py": "--side 224 --clips 1 --repeats 1",
     "media.py": "--height 144 --repeats 1 --large 0.002",
@@ -37,10 +41,11 @@ def _beside_the_scripts(monkeypatch):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_every_benchmark_takes_a_device_and_prints_lines_of_one_form(monkeypatch, capfd, script):
+def test_every_benchmark_takes_a_device_and_prints_lines_of_one_form(monkeypatch, capfd, tmp_path, script):
     if script == "zero.py":
         _be_the_only_rank(monkeypatch)
-    monkeypatch.setattr(sys, "argv", [str(FOLDER / script), "--device", "cpu", *TINY[script].split()])
+    more = ["--fadtk", str(_like_fadtk(tmp_path))] if script == "distances.py" else []
+    monkeypatch.setattr(sys, "argv", [str(FOLDER / script), "--device", "cpu", *TINY[script].split(), *more])
     runpy.run_path(str(FOLDER / script), run_name="__main__")
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert lines
@@ -75,6 +80,25 @@ def test_a_benchmark_that_fails_is_a_line_and_the_next_one_runs(monkeypatch, cap
 def test_a_benchmark_that_hangs_is_stopped():
     gpu = importlib.import_module("gpu")
     assert gpu.run(["sleep", "300"], limit_s=1) == "stopped after 1 s"
+
+
+def _like_fadtk(folder):
+    """What the package fadtk holds: clips, scores and statistics, of noise here."""
+    random, names = np.random.default_rng(0), [f"mg-{number}" for number in range(7)]
+    (folder / "test" / "samples").mkdir(parents=True)
+    (folder / "stats").mkdir()
+    for name in names:
+        noise = random.normal(0, random.uniform(0.02, 0.2), 3 * 48_000)
+        soundfile.write(folder / "test" / "samples" / f"{name}.opus", noise, 48_000, format="OGG", subtype="OPUS")
+    scores = "\n".join(f"samples/{name},mg,{i}.5,{i * i}" for i, name in enumerate(names))
+    (folder / "test" / "samples_FAD_scores.csv").write_text(f"song_id,dataset,FAD_a,FAD_b\n{scores}\n")
+    moments = {
+        f"MERT-v1-95M-{n}.{kind}": np.eye(8)[0] * n if kind == "mu" else n * np.eye(8)
+        for n in (1, 2)
+        for kind in ("mu", "cov")
+    }
+    np.savez(folder / "stats" / "fma_pop.npz", **moments)
+    return folder
 
 
 def _be_the_only_rank(monkeypatch):

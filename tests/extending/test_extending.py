@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from vmas_pipeline import load_model
 from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, characteristics, curate, filters, require_valid, validate
+from vmas_pipeline.evaluation import embeddings, metrics
 from vmas_pipeline.evaluation import evaluate as evaluation
-from vmas_pipeline.evaluation import metrics
 from vmas_pipeline.evaluation.config import EvaluationConfig
 from vmas_pipeline.features import curves
 from vmas_pipeline.features.curves import curve_counts
@@ -48,6 +48,18 @@ def test_a_metric_stands_in_the_metrics_the_clips_and_the_report(example, world,
     found = evaluated(world, world.generated, tmp_path)["results"]["longest_wait"]
     assert found["value"] > 0 and found["ceiling"] > 0
     assert "Longest wait for a note" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_an_embedding_has_the_distances_beside_the_first(example, world, tmp_path):
+    example("An embedding", "octaves", embeddings)
+    settings = {"embeddings": [{"kind": "octaves"}, {"kind": "octaves", "lowest_hz": 50.0}]}
+    with pytest.raises(ValueError, match="all different"):  # they would share the names of their metrics
+        TypeAdapter(EvaluationConfig).validate_python(settings)
+    config = TypeAdapter(EvaluationConfig).validate_python({"embeddings": [{"kind": "musicnn"}, {"kind": "octaves"}]})
+    found = {result.name: result for result in evaluation.compute_metrics(world.measure(config))}
+    assert {"fad_octaves", "kad_octaves", "mad_octaves", "coverage_octaves"} <= set(found)
+    assert "kl_octaves" not in found and "loudness of the octaves" in found["fad_octaves"].measured_with
+    assert 0 < found["fad_octaves"].value != found["fad"].value
 
 
 def test_a_system_is_generated_and_measured(example, world, tmp_path):
