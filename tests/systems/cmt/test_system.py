@@ -9,7 +9,7 @@ import torch
 from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import local, write_video
 from vmas_pipeline.systems import load_system
-from vmas_pipeline.systems.cmt.composing import LONGEST_BAR, compose
+from vmas_pipeline.systems.cmt.composing import compose
 from vmas_pipeline.systems.cmt.control import Bar, Control
 from vmas_pipeline.systems.cmt.network import CMT, Sizes
 from vmas_pipeline.systems.cmt.training import CMTConfig, fit
@@ -80,13 +80,14 @@ def test_the_seed_decides_and_pieces_do_not_depend_on_each_other(network):
         np.testing.assert_array_equal(piece, compose(network, [control], [seed])[0])
 
 
-def test_a_network_that_never_ends_a_bar_is_stopped():
+def test_a_network_that_never_ends_a_bar_is_stopped(monkeypatch):
+    monkeypatch.setattr("vmas_pipeline.systems.cmt.composing.LONGEST_BAR", 20)
     torch.manual_seed(0)
     stuck = CMT(Sizes(width=32, layers=1, heads=2)).eval()
     with torch.no_grad():
         stuck.heads[BEAT].bias[BAR] = -1e9
     (words,) = compose(stuck, [CONTROL], [0])
-    assert (words[:, BEAT] == BAR).sum() == 3 and len(words) <= 3 * (LONGEST_BAR + 1)
+    assert (words[:, BEAT] == BAR).sum() == 3 and len(words) == 3 * 21
 
 
 def test_training_learns_and_repeats(fitted, features, tmp_path):

@@ -15,7 +15,7 @@ from vmas_pipeline.systems.video2music.features import FEATURES, seconds_of
 from vmas_pipeline.systems.video2music.network import Video2Music
 from vmas_pipeline.systems.video2music.training import Video2MusicConfig, fit
 
-CONFIG = Video2MusicConfig(width=32, layers=1, heads=2, steps=80, batch=6, learning_rate=5e-3, dropout=0.0)
+CONFIG = Video2MusicConfig(width=32, layers=1, heads=2, steps=40, batch=6, learning_rate=1e-2, dropout=0.0)
 C, AM = number_of(0, "maj"), number_of(9, "min")
 
 

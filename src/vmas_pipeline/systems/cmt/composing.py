@@ -70,7 +70,7 @@ def compose(
             written[number].append(word)
         hidden, state = network.hidden(network.enter(torch.tensor(words)[:, None]), state)
         uniform = np.stack([randoms[number].random(PREDICTED) for number in live])
-        places = [word[TICK] % TICKS + 1 if word[BEAT] != BAR else 1 for word in words]
+        places = [word[TICK] % TICKS + 1 for word in words]
         drawn = _drawn(network, hidden[:, 0], torch.tensor(places), torch.from_numpy(uniform).float())
         words, kept = [], []
         for row, number in enumerate(live):
