@@ -101,6 +101,8 @@ def _generate(arguments: argparse.Namespace) -> None:
     options = Options.of(given)
     if many and arguments.music:
         raise ValueError(f"--music {arguments.music} is for one video: give one VIDEO")
+    if options.redo and not arguments.music:
+        raise ValueError("--redo needs the music whose sections are to be made anew: give it with --music")
     work = _Work(arguments, options)
     from vmas_pipeline.production.orders import Order, orders
 
