@@ -102,6 +102,8 @@ def _generate(arguments: argparse.Namespace) -> None:
     options = Options.of(given)
     if many and arguments.music:
         raise ValueError(f"--music {arguments.music} is for one video: give one VIDEO")
+    if options.redo and not arguments.music:
+        raise ValueError("--redo needs the music whose sections are to be made anew: give it with --music")
     if other_systems.is_wanted(arguments):
         if into_folder:
             raise ValueError(f"--system {arguments.system} makes music for one video: give one VIDEO, and OUT a file")
