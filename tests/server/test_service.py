@@ -26,6 +26,9 @@ from vmas_pipeline.server.config import ServerConfig
 from .conftest import Served
 
 
+pytestmark = pytest.mark.timeout(900)  # the first one starts the server
+
+
 def files_of(server: Served, job: dict[str, Any]) -> list[str]:
     folder = server.storage.folder(job["id"])
     return sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
