@@ -25,7 +25,6 @@ from vmas_pipeline.server.config import ServerConfig
 
 from .conftest import Served
 
-
 pytestmark = pytest.mark.timeout(900)  # the first one starts the server
 
 
