@@ -42,7 +42,7 @@ class Served:
         self.address = self._wait(lambda: re.search(r"page (http://\S+)/ ", self.log.read_text()))[1]
         self.client = httpx.Client(base_url=self.address, timeout=60, trust_env=False)
 
-    def _wait(self, seen: Any, most_s: float = 280) -> Any:
+    def _wait(self, seen: Any, most_s: float = 600) -> Any:
         for _ in range(int(most_s / 0.05)):
             assert self.process.poll() is None, self.log.read_text()
             if found := seen():

@@ -294,10 +294,8 @@ def _model(desk: Desk, name: str | None) -> str:
 def _done(desk: Desk, job_id: str) -> Job:
     job = desk.job(job_id)
     if job.state is not State.DONE:
-        why = f" ({job.reason})" if job.reason else ": follow its events"
-        raise Problem(
-            409, "not-done", f"the job is {job.state}, so there is no result{'' if job.state.ended else ' yet'}{why}"
-        )
+        why = (f": {job.reason}" if job.reason else "") if job.state.ended else " yet: follow its events"
+        raise Problem(409, "not-done", f"the job is {job.state}, so there is no result{why}")
     return job
 
 

@@ -153,7 +153,7 @@ class Worker:
             self.queue.fail(job, "the server made a mistake, which is in its log")
         finally:
             self.heart.hold(None)
-            for left in self.storage.folder(job.id).glob("making-*"):  # of killed workers, too
+            for left in self.storage.folder(job.id).glob("*making-*"):  # of killed workers, too
                 shutil.rmtree(left, ignore_errors=True)
             if self.queue.get(job.id) is None:
                 self.storage.remove(job.id)
