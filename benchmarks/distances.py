@@ -4,8 +4,8 @@
     python benchmarks/distances.py --fadtk /tmp/fadtk/fadtk
 
 Three questions, a JSON object each: do the distances of degraded copies of the 23 clips (MusicGen, MusicLM, Mubert)
-from the clips grow with the degradation (rank correlation, the peer 1)? Does the distance of each clip from the others rank
-the clips as fadtk's 21 figures of each do (mean rank correlation with them, the peer theirs with each other; their
+from the clips grow with the degradation (rank correlation, the peer 1)? Does the distance of each clip from the others
+rank the clips as fadtk's 21 figures of each do (mean rank correlation with them, the peer theirs with each other; their
 reference, FMA-pop, cannot be heard here)? Is our Frechet distance between its statistics of MERT's layers theirs (ours
 and the peer's value, by the eigenvalues of the product of the covariances, for the pair that differs most)?
 """
