@@ -43,6 +43,12 @@ class Embedded:
     vectors: np.ndarray  # float32 [N, D]
     probabilities: np.ndarray | None = None  # float32 [N, C], of tags; None: the embedding knows none
 
+    @property
+    def tags(self) -> np.ndarray:
+        """The probabilities, of an embedding that knows tags."""
+        assert self.probabilities is not None
+        return self.probabilities
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """The parts concatenated."""

@@ -135,7 +135,7 @@ def _likest_copies(clips: "DataFrame") -> list[dict[str, Any]]:
     """The pairs of a generated and a training clip that are most alike, by embedding and by fingerprint."""
     pairs = []
     for by, found in (("embedding", "nearest_training_distance"), ("fingerprint", "fingerprint_error")):
-        row = clips.loc[clips[found].idxmin()]
+        row = clips.iloc[int(clips[found].argmin())]
         training = "nearest_training_clip" if by == "embedding" else "fingerprint_training_clip"
         pairs.append({"by": by, "clip": row["clip_id"], "training": row[training], "value": float(row[found])})
     return pairs

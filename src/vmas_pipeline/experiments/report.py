@@ -147,7 +147,7 @@ def _clips(
                 {name: onset_times(*each) for name, each in played.items()},
                 clip.frame_rate,
                 clip.duration_s,
-                cuts_s=curves.at[clip_id, "cuts_s"],
+                cuts_s=np.asarray(curves.at[clip_id, "cuts_s"], np.float32),
                 rhythms={name: rhythm(*each) for name, each in played.items()},
             ),
         }

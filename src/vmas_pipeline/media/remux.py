@@ -245,7 +245,7 @@ def _command(
     covers: Path,
     tags: Mapping[str, str],
 ) -> list[str]:
-    own_tags = dict.fromkeys(_CONTAINERS_OWN_TAGS, "") | tags
+    own_tags = dict.fromkeys(_CONTAINERS_OWN_TAGS, "") | dict(tags)
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostats", "-y"),
         # the file's own clock, shifted to put the first frame at 0; packets without a timestamp get one

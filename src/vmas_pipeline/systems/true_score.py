@@ -41,7 +41,7 @@ class TrueScoreSystem:
         """
         splits = sorted(file.parent for file in source.glob("*/index.parquet"))
         rows = [row for split in splits for row in read_index(split).to_dict("records")]
-        scores = {str(row["clip_id"]): score_of(row) for row in rows}
+        scores = {str(row["clip_id"]): score_of({str(key): value for key, value in row.items()}) for row in rows}
         held = {name: path for name, path in scores.items() if path.is_file()}
         if not held:
             raise ValueError(

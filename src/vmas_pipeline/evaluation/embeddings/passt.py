@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import ConfigDict, Field
@@ -48,21 +48,27 @@ class PaSSTNetwork(Network):
     """A vision transformer on overlapping patches of a log-mel spectrogram; sizes are those of the weights."""
 
     sample_rate = SAMPLE_RATE
+    cls_token: Tensor
+    dist_token: Tensor
+    new_pos_embed: Tensor
+    freq_new_pos_embed: Tensor
+    time_new_pos_embed: Tensor
 
     def __init__(self, state: Mapping[str, Tensor], stride: int, source: str) -> None:
         from timm.models.vision_transformer import Block
 
         super().__init__()
+        norm: Any = _norm  # timm takes what makes a layer, and its annotation says class
         require_layout(state, ("dist_token", "time_new_pos_embed", "patch_embed.proj.weight"), "PaSST", source)
         for name in ("cls_token", "dist_token", "new_pos_embed", "freq_new_pos_embed", "time_new_pos_embed"):
             self.register_parameter(name, nn.Parameter(torch.empty_like(state[name])))
-        width, _, *patch = state["patch_embed.proj.weight"].shape
+        width, _, bands, frames = state["patch_embed.proj.weight"].shape
         depth = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
         hidden, classes = len(state["blocks.0.mlp.fc1.weight"]), len(state["head.1.weight"])
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, tuple(patch), stride)})
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, (bands, frames), stride)})
         self.blocks = nn.Sequential(
             *(
-                Block(width, width // _HEAD_WIDTH, mlp_ratio=hidden / width, qkv_bias=True, norm_layer=_norm)
+                Block(width, width // _HEAD_WIDTH, mlp_ratio=hidden / width, qkv_bias=True, norm_layer=norm)
                 for _ in range(depth)
             )
         )

@@ -31,9 +31,9 @@ def compute(measured: Measured) -> list[MetricResult]:
 
 
 def _result(space: Space, other: list[int], name: str, form: Form) -> MetricResult:
-    heard = (space.true, space.generated, space.codec)
     true, generated, codec = (
-        softmax_of_sigmoids(music.probabilities) if form == "softmax" else music.probabilities for music in heard
+        softmax_of_sigmoids(music.tags) if form == "softmax" else music.tags
+        for music in (space.true, space.generated, space.codec)
     )
     value, ceiling = kl_divergence(true, generated, form), kl_divergence(true, codec, form)
     unresolved = "; the value lies below the codec's own: this tagger tells no more here" if value < ceiling else ""

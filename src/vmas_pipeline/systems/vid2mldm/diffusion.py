@@ -97,8 +97,8 @@ class Diffusion(nn.Module):
             dropped: whose video is left out, bool [B].
         """
         context = torch.where(dropped[:, None, None], self.context.without(len(latents)), self.context(segments))
-        noisy = self.schedule.add_noise(latents, noise, times)  # type: ignore[arg-type]
-        target = self.schedule.get_velocity(latents, noise, times)  # type: ignore[arg-type]
+        noisy = self.schedule.add_noise(latents, noise, times)
+        target = self.schedule.get_velocity(latents, noise, times)
         error = (self.unet(noisy, times, context).sample - target).square().mean(dim=(1, 2, 3))
         weights = min_snr_weights(self.schedule.alphas_cumprod, self.config.min_snr).to(times.device)
         return (weights[times] * error).mean()
@@ -140,7 +140,7 @@ class Diffusion(nn.Module):
         latents = noise.clone()
         for time in solver.timesteps:
             if known is not None:
-                fixed = self.schedule.add_noise(known, noise[:, :, : known.shape[2]], time[None])  # type: ignore[arg-type]
+                fixed = self.schedule.add_noise(known, noise[:, :, : known.shape[2]], time[None])
                 latents = torch.cat([fixed, latents[:, :, known.shape[2] :]], dim=2)
             latents = solver.step(self.predict(latents, time, segments, guidance), time, latents).prev_sample
         return latents if known is None else torch.cat([known, latents[:, :, known.shape[2] :]], dim=2)

@@ -47,12 +47,12 @@ class Vid2MLDM(nn.Module):
     @torch.inference_mode()
     def encode(self, mel: Tensor) -> Tensor:
         """Spectrograms [B, T, M] -> latents [B, C, t, m], the means of the autoencoder's posterior, not scaled."""
-        return self.autoencoder.encode(mel[:, None]).latent_dist.mean  # type: ignore[union-attr]
+        return self.autoencoder.encode(mel[:, None]).latent_dist.mean
 
     @torch.inference_mode()
     def spectrograms(self, latents: Tensor) -> Tensor:
         """Latents as `encode` returns them -> spectrograms [B, T, M]."""
-        return cast(Tensor, self.autoencoder.decode(latents).sample)[:, 0]  # type: ignore[union-attr]
+        return cast(Tensor, self.autoencoder.decode(latents).sample)[:, 0]
 
     def noise(self, seeds: Sequence[int], latents: int) -> Tensor:
         """Of each seed its own, whatever the batch: [B, C, t, m]."""

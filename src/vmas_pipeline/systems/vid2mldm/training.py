@@ -115,7 +115,7 @@ def _fit_autoencoder(network: Vid2MLDM, clips: Clips, work: Path) -> float:
     def loss_of(random: np.random.Generator) -> Tensor:
         waveforms = _crops(network, clips, config.batch, crop, random)
         mel = network.mel(waveforms, crop)[:, None]
-        posterior: Any = network.autoencoder.encode(mel).latent_dist  # type: ignore[union-attr]
+        posterior: Any = network.autoencoder.encode(mel).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=_generator(random)).to(network.device)
         decoded: Any = network.autoencoder.decode(posterior.mean + posterior.std * noise)
         divergence = posterior.kl().mean() / posterior.mean[0].numel()
