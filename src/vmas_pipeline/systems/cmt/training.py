@@ -141,7 +141,7 @@ def _scores(config: CMTConfig, features: Path) -> tuple[list[Tensor], list[Tenso
 def _films_scores(index: "pd.DataFrame") -> list[Path]:
     """Of the films that have one."""
     rows = index.drop_duplicates("source_path").to_dict("records")
-    return sorted(path for path in (score_of({str(k): v for k, v in row.items()}) for row in rows) if path.is_file())
+    return sorted(path for path in map(score_of, rows) if path.is_file())
 
 
 def _pieces(config: CMTConfig, files: list[Path], where: Path) -> list[Tensor]:

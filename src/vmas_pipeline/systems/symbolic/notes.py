@@ -64,7 +64,7 @@ def read_midi(path: Path) -> "PrettyMIDI":
         raise ValueError(f"{path} is no MIDI file that can be read ({error}): replace or remove it") from error
 
 
-def score_of(row: Mapping[str, Any]) -> Path:
+def score_of(row: Mapping[Any, Any]) -> Path:
     """Where the score of a clip's film lies, from a row of the manifest: beside the film, as `NAME.mid`."""
     return beside(local(row["source_path"]))
 
