@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.audio.onsets import load_librosa, onset_times
 from vmas_pipeline.generator import Generator, Music, decode_in_chunks
 from vmas_pipeline.media import (
     CONTAINERS,
@@ -149,6 +149,15 @@ def produce(
             report("write", number, len(composed))
         _write_json(partial / RECORD, _timeline(plan, watched, composed) | {"takes": [take.record for take in takes]})
     return Production(takes=tuple(takes), folder=folder, left=tuple(left))
+
+
+def warm_up() -> None:
+    """Import and compile what the first take would: half a minute of a busy server's time, before anyone waits."""
+    import vmas_pipeline.evaluation.alignment  # noqa: F401 - for `scores`
+    from vmas_pipeline.production.loudness import level
+
+    level(np.zeros((1, 1_000)), 16_000, None, 0.0)
+    load_librosa()
 
 
 def video_name(video: Path) -> str:
