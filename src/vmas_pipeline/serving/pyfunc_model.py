@@ -84,7 +84,7 @@ class VMAsService(PythonModel):
         self.limits = Limits(**context.model_config["limits"])
         self.workplace = Workplace()
         self.device = threading.Lock()
-        warm_up()
+        warm_up(self.generator)
 
     def predict(  # type: ignore[override]  # MLflow infers the signature from these types, without a context
         self, model_input: list[VideoRequest], params: dict[str, Any] | None = None
