@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from vmas_pipeline.production.options import Options
 
 if TYPE_CHECKING:
-    from vmas_pipeline.production.takes import Production, Take, produce
+    from vmas_pipeline.production.takes import Production, Take, produce, warm_up
 
-__all__ = ["Options", "Production", "Take", "produce"]
+__all__ = ["Options", "Production", "Take", "produce", "warm_up"]
 
 
 def __getattr__(name: str) -> Any:

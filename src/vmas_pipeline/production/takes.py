@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.audio.onsets import load_librosa, onset_times
+from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.generator import Generator, Music, decode_in_chunks
 from vmas_pipeline.media import (
     CONTAINERS,
@@ -27,6 +28,7 @@ from vmas_pipeline.media import (
 from vmas_pipeline.production.credentials import Signer, check_signable
 from vmas_pipeline.production.cuts import find_cuts
 from vmas_pipeline.production.given import TOKENS, given_codes, save_tokens, tokens_of
+from vmas_pipeline.production.loudness import level
 from vmas_pipeline.production.mix import Mix, mix
 from vmas_pipeline.production.options import Options
 from vmas_pipeline.production.record import origin, to_tag
@@ -149,6 +151,17 @@ def produce(
             report("write", number, len(composed))
         _write_json(partial / RECORD, _timeline(plan, watched, composed) | {"takes": [take.record for take in takes]})
     return Production(takes=tuple(takes), folder=folder, left=tuple(left))
+
+
+def warm_up(generator: Generator) -> None:
+    """Import and compile what the first take would: half a minute of a busy server's time, before anyone waits."""
+    import vmas_pipeline.evaluation.alignment  # noqa: F401 - for `scores`
+
+    clip = generator.clip
+    frames = np.zeros((clip.frames_per_clip, clip.frame_size, clip.frame_size, 3), np.uint8)
+    waveform = generator.generate_clips(conditions_of_frames(frames, generator.model.config), [0])
+    level(waveform, generator.codec.sample_rate, None, 0.0)
+    load_librosa()
 
 
 def video_name(video: Path) -> str:

@@ -75,6 +75,7 @@ class VMAsService(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         from vmas_pipeline.generator import Generator
         from vmas_pipeline.media import Limits
+        from vmas_pipeline.production import warm_up
         from vmas_pipeline.registry import ARTIFACT
         from vmas_pipeline.serving.workplace import Workplace
 
@@ -83,6 +84,7 @@ class VMAsService(PythonModel):
         self.limits = Limits(**context.model_config["limits"])
         self.workplace = Workplace()
         self.device = threading.Lock()
+        warm_up(self.generator)
 
     def predict(  # type: ignore[override]  # MLflow infers the signature from these types, without a context
         self, model_input: list[VideoRequest], params: dict[str, Any] | None = None
