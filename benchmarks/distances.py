@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from scipy.stats import spearmanr
 from timing import SEED, add_device, begin, print_line
 from torchaudio.functional import resample
 
 from vmas_pipeline.evaluation.embeddings.musicnn import Musicnn
 from vmas_pipeline.evaluation.metrics.coverage import density_and_coverage
+from vmas_pipeline.evaluation.metrics.density import rank_correlation
 from vmas_pipeline.evaluation.metrics.frechet import frechet_distance
 from vmas_pipeline.evaluation.metrics.kad import kernel_distance
 from vmas_pipeline.evaluation.metrics.mad import mauve_divergence
@@ -82,7 +82,7 @@ def _degraded(clips: dict, patches: dict, embed: Callable, data: str, device: st
     for name, values in found.items():
         print_line(
             f"{name} of the clips with noise of {NOISE_DB} dB, musicnn {data}",
-            ours=float(spearmanr(NOISE_DB, values).statistic),
+            ours=rank_correlation(np.array(NOISE_DB), np.array(values)),
             peer=1.0,
             unit="rank correlation",
             device=device,
@@ -100,8 +100,8 @@ def _ranked(patches: dict[str, np.ndarray], scores: Path, data: str, device: str
     for name in names:
         others = np.concatenate([each for other, each in patches.items() if other != name])
         ours.append(frechet_distance(others, patches[name]))
-    agreements = {column: float(spearmanr(ours, values).statistic) for column, values in theirs.items()}
-    pairs = [float(spearmanr(a, b).statistic) for a, b in combinations(theirs.values(), 2)]
+    agreements = {column: rank_correlation(np.array(ours), np.array(values)) for column, values in theirs.items()}
+    pairs = [rank_correlation(np.array(a), np.array(b)) for a, b in combinations(theirs.values(), 2)]
     print_line(
         f"the clips ranked by FAD, musicnn {data} from the other clips, against fadtk's from FMA-pop",
         ours=float(np.mean(list(agreements.values()))),

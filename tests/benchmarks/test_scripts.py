@@ -88,7 +88,7 @@ def _like_fadtk(folder):
     (folder / "test" / "samples").mkdir(parents=True)
     (folder / "stats").mkdir()
     for name in names:
-        noise = random.normal(0, random.uniform(0.02, 0.2), 3 * 48_000)
+        noise = random.normal(0, random.uniform(0.02, 0.2), 6 * 48_000)
         soundfile.write(folder / "test" / "samples" / f"{name}.opus", noise, 48_000, format="OGG", subtype="OPUS")
     scores = "\n".join(f"samples/{name},mg,{i}.5,{i * i}" for i, name in enumerate(names))
     (folder / "test" / "samples_FAD_scores.csv").write_text(f"song_id,dataset,FAD_a,FAD_b\n{scores}\n")
