@@ -3,7 +3,6 @@
 # T frames, M = 128 mel bands, D width, C = 527 classes
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +21,6 @@ WINDOW_S = 10.0
 _WINDOW, _HOP, _FFT = 800, 320, 1024
 _HIGHEST_HZ = 15_000.0
 _HEAD_WIDTH = 64
-_norm = partial(nn.LayerNorm, eps=1e-6)
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -58,21 +56,21 @@ class PaSSTNetwork(Network):
         from timm.models.vision_transformer import Block
 
         super().__init__()
-        norm: Any = _norm  # timm takes what makes a layer, and its annotation says class
         require_layout(state, ("dist_token", "time_new_pos_embed", "patch_embed.proj.weight"), "PaSST", source)
         for name in ("cls_token", "dist_token", "new_pos_embed", "freq_new_pos_embed", "time_new_pos_embed"):
             self.register_parameter(name, nn.Parameter(torch.empty_like(state[name])))
-        width, _, bands, frames = state["patch_embed.proj.weight"].shape
+        width, _, *patch = state["patch_embed.proj.weight"].shape
+        assert len(patch) == 2
         depth = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
         hidden, classes = len(state["blocks.0.mlp.fc1.weight"]), len(state["head.1.weight"])
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, (bands, frames), stride)})
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, (patch[0], patch[1]), stride)})
         self.blocks = nn.Sequential(
             *(
-                Block(width, width // _HEAD_WIDTH, mlp_ratio=hidden / width, qkv_bias=True, norm_layer=norm)
+                Block(width, width // _HEAD_WIDTH, mlp_ratio=hidden / width, qkv_bias=True, norm_layer=Norm)
                 for _ in range(depth)
             )
         )
-        self.norm = _norm(width)
+        self.norm = Norm(width)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes))
         self.load_state_dict({name: each for name, each in state.items() if not name.startswith("head_dist")})
         self.front_end = LogMel()
@@ -90,6 +88,13 @@ class PaSSTNetwork(Network):
         first = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
         sequence = torch.cat([first.expand(len(patches), -1, -1), patches.flatten(2).transpose(1, 2)], dim=1)
         return self.norm(self.blocks(sequence))[:, :2].mean(dim=1)
+
+
+class Norm(nn.LayerNorm):
+    """Layer norm with the precision of the published network."""
+
+    def __init__(self, width: int, **options: Any) -> None:
+        super().__init__(width, eps=1e-6, **options)
 
 
 class LogMel(nn.Module):
