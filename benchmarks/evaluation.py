@@ -114,7 +114,8 @@ def _plucked(data: Path, clips: int) -> Path:
             {"clip_id": name, "source_id": name, "source_path": str(file), "audio_path": str(file), "start_s": 0.0}
             | {"duration_s": CLIP.duration_s, "split": split, "genre": ("folk", "techno")[number % 2]}
         )
-        curves.append({"clip_id": name, "flow": random.random(CLIP.frames_per_clip - 1), "onsets_s": onsets})
+        flow = random.random(CLIP.frames_per_clip - 1)
+        curves.append({"clip_id": name, "flow": flow, "onsets_s": onsets, "cuts_s": []})
         for folder in (generated, reconstructed) if split == "test" else (reconstructed,):
             write_clip(folder, name, _notes(random, onsets), CLIP.sample_rate)
     names = [row["clip_id"] for row in rows]

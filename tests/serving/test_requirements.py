@@ -57,5 +57,5 @@ def test_all_that_loading_and_generating_import_is_required(tmp_path):
     assert wanting <= OPTIONAL
 
 
-OPTIONAL = {"llvmlite", "numba", "orjson", "psutil", "pydot"}
+OPTIONAL = {"importlib_resources", "llvmlite", "numba", "orjson", "psutil", "pydot", "python_multipart"}
 """Of ours (numba) and of the libraries themselves: taken where they are there, done without where not."""

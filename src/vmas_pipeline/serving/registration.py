@@ -44,6 +44,7 @@ REQUIREMENTS = (
     "timm",
     "torch",
     "transformers",
+    "universal-pathlib",
 )
 """Packages that loading and serving import, besides this one, whose code is logged with the model."""
 
