@@ -1,5 +1,3 @@
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -9,14 +7,6 @@ from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import read_audio
 from vmas_pipeline.systems import load_system
 from vmas_pipeline.systems.mvpt import SEGMENTS, MVPtConfig, fit, music_listener, video_segments
-
-
-@pytest.fixture(scope="module")
-def features(world, tmp_path_factory):
-    """The small world's, with the training clips as validation too."""
-    folder = shutil.copytree(world.features, tmp_path_factory.mktemp("mvpt") / "features")
-    shutil.copytree(folder / "train", folder / "validation")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 import math
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -30,22 +29,14 @@ SMALL = Vid2MLDMConfig(
 
 
 @pytest.fixture(scope="module")
-def features(world, tmp_path_factory):
-    """The small world's, with the training clips as validation too."""
-    folder = shutil.copytree(world.features, tmp_path_factory.mktemp("vid2mldm") / "features")
-    shutil.copytree(folder / "train", folder / "validation")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def fitted(features):
     folder = features.parent / "model"
     return folder, fit(SMALL, features, folder)
 
 
 @pytest.fixture(scope="module")
-def clips(features):
-    return list(read_clips(features / "test", read_index(features / "test")))[:3]
+def clips(samples):
+    return samples[:3]
 
 
 def small_diffusion():

@@ -13,23 +13,15 @@ def one_or_more(text: str) -> int:
     return int(_number(text, 1, "a whole number, 1 or more", whole=True))
 
 
-def zero_or_more(text: str) -> float:
-    return _number(text, 0.0, "0 or more")
-
-
 def above_zero(text: str) -> float:
     return _number(text, math.ulp(0.0), "more than 0")
 
 
-def share(text: str) -> float:
-    return _number(text, math.ulp(0.0), "more than 0 and at most 1", most=1.0)
-
-
-def _number(text: str, least: float, rule: str, whole: bool = False, most: float = sys.float_info.max) -> float:
+def _number(text: str, least: float, rule: str, whole: bool = False) -> float:
     try:
         value = int(text) if whole else float(text)
     except ValueError:
         value = math.nan
-    if not least <= value <= most:
+    if not least <= value <= sys.float_info.max:
         raise argparse.ArgumentTypeError(f"{text} must be {rule}")
     return value

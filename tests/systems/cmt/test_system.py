@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import local, write_video
 from vmas_pipeline.systems import load_system
 from vmas_pipeline.systems.cmt.composing import compose
@@ -20,22 +19,9 @@ CONFIG = CMTConfig(width=32, layers=1, heads=2, steps=20, batch=4, validate_ever
 
 
 @pytest.fixture(scope="module")
-def features(world, tmp_path_factory):
-    """The small world's, with the training clips as validation too."""
-    folder = shutil.copytree(world.features, tmp_path_factory.mktemp("cmt") / "features")
-    shutil.copytree(folder / "train", folder / "validation")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def fitted(features):
     folder = features.parent / "model"
     return folder, fit(CONFIG, features, folder)
-
-
-@pytest.fixture(scope="module")
-def samples(world):
-    return list(read_clips(world.features / "test", read_index(world.features / "test")))
 
 
 @pytest.fixture(scope="module")

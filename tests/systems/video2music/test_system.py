@@ -1,12 +1,10 @@
 import dataclasses
 import json
-import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import local, write_video
 from vmas_pipeline.systems import load_system
 from vmas_pipeline.systems.video2music.arranging import arrange, velocity
@@ -20,22 +18,9 @@ C, AM = number_of(0, "maj"), number_of(9, "min")
 
 
 @pytest.fixture(scope="module")
-def features(world, tmp_path_factory):
-    """The small world's, with the training clips as validation too."""
-    folder = shutil.copytree(world.features, tmp_path_factory.mktemp("video2music") / "features")
-    shutil.copytree(folder / "train", folder / "validation")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def fitted(features):
     folder = features.parent / "model"
     return folder, fit(CONFIG, features, folder)
-
-
-@pytest.fixture(scope="module")
-def samples(features):
-    return list(read_clips(features / "test", read_index(features / "test")))
 
 
 @pytest.fixture(scope="module")

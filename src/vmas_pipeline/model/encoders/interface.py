@@ -8,7 +8,6 @@ from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from vmas_pipeline.model.weights import Loaded
 
@@ -79,6 +78,8 @@ class Encoder(nn.Module, ABC):
     @torch.no_grad()
     def multiply_adds(self) -> int:
         """For one clip, attention included (paper Table 6, whose own figures count in two ways: docs/benchmarks.md)."""
+        from torch.utils.flop_counter import FlopCounterMode  # imported late: it takes a third of a second
+
         size, place = self.config.frame_size, next(self.parameters())
         frames = torch.zeros(1, 3, self.config.frames, size, size, device=place.device, dtype=place.dtype)
         with FlopCounterMode(display=False) as counter:
