@@ -8,8 +8,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from vmas_pipeline.audio.level import integrated_loudness as loudness
 from vmas_pipeline.media import write_sound
-from vmas_pipeline.production.loudness import level, loudness, true_peak_db
+from vmas_pipeline.production.loudness import level, true_peak_db
 
 RATE = 48_000
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vmas_pipeline.audio.level import integrated_loudness as loudness
 from vmas_pipeline.generator import Music
 from vmas_pipeline.media import measure, read_audio, write_video
-from vmas_pipeline.production.loudness import loudness
 from vmas_pipeline.production.mix import BREATH_S, Mix, mix
 from vmas_pipeline.production.options import Options
 from vmas_pipeline.production.speech import find_speech

@@ -1,6 +1,6 @@
 """How loud a waveform is, and how much of it is clipped or silent."""
 
-# N samples
+# C channels, N samples
 
 import warnings
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ FLOOR_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: what is quieter is silence, and gets this value."""
 
 BLOCK_S = 0.4
-"""The gating block; a shorter waveform is one block."""
+"""The gating block; a shorter waveform is repeated to fill one."""
 
 FULL_SCALE = 1 - 2**-15
 """The largest sample of 16 bits."""
@@ -44,15 +44,22 @@ def loudness(waveform: np.ndarray, sample_rate: int) -> float:
         waveform: float [N], mono, of any length.
         sample_rate: samples per second.
     """
-    if not np.any(waveform):
-        return FLOOR_LUFS
-    import pyloudnorm
+    return max(FLOOR_LUFS, integrated_loudness(waveform, sample_rate))
 
-    meter = pyloudnorm.Meter(sample_rate, block_size=min(BLOCK_S, len(waveform) / sample_rate))
+
+def integrated_loudness(waveform: np.ndarray, sample_rate: int) -> float:
+    """Integrated loudness in LUFS of a waveform [N] or [C, N] of any length; -inf for silence."""
+    if not np.any(waveform):
+        return -np.inf
+    from pyloudnorm import Meter
+
+    channels = np.atleast_2d(waveform)
+    least = int(np.ceil(BLOCK_S * sample_rate))
+    if channels.shape[1] < least:
+        channels = np.tile(channels, -(-least // channels.shape[1]))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # no block above the gate
-        found = float(meter.integrated_loudness(np.asarray(waveform, np.float64)))
-    return max(found, FLOOR_LUFS) if np.isfinite(found) else FLOOR_LUFS
+        return float(Meter(sample_rate, block_size=BLOCK_S).integrated_loudness(channels.T.astype(np.float64)))
 
 
 def clipped(waveform: np.ndarray) -> float:

@@ -46,23 +46,19 @@ def put_music(arguments: argparse.Namespace, options: Options) -> None:
     """
     started, kind, video, out = time.monotonic(), arguments.system, arguments.video[0], arguments.out
     _refuse_options(arguments)
-    from vmas_pipeline.media import CONTAINERS, Limits, check_output, measure, printable, replace_audio, write_sound
+    from vmas_pipeline.media import CONTAINERS, Limits, check_output, measure, printable
     from vmas_pipeline.production.mix import mix
-    from vmas_pipeline.production.takes import SOUNDS
+    from vmas_pipeline.production.takes import write_mix
     from vmas_pipeline.systems import load_system, source_in
 
     limits = Limits(duration_s=arguments.max_duration)
-    info, ending = measure(video, limits), f".{options.container}"
-    if ending in CONTAINERS:
+    info = measure(video, limits)
+    if out.suffix.lower() in CONTAINERS:
         check_output(video, out, limits)
     given: dict[str, Any] = {"caption": arguments.caption} if arguments.caption else {}
     system = load_system(kind, arguments.source or source_in(Path("data"), kind), **given)
     music = system.generate(video, options.seed, min(info.duration_s, options.seconds or info.duration_s))
-    mixed, left = mix(music, 0.0, video, info, options, limits), list[str]()
-    if ending in CONTAINERS:
-        left = replace_audio(video, mixed.sound, mixed.sample_rate, out, limits)
-    else:
-        write_sound(out, mixed.sound, mixed.sample_rate, kind=SOUNDS[ending], bits=24)
+    left = write_mix(mix(music, 0.0, video, info, options, limits), video, out, limits)
     print(
         f"{printable(out)}: {info.duration_s:.2f} s, music by {system.name} with seed {options.seed}, "
         f"made in {time.monotonic() - started:.0f} s"

@@ -2,7 +2,9 @@
 
 # N, M clips, D width of a vector
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,20 @@ class Space:
     def measured_with(self) -> str:
         """The embedding and the number of clips, as a figure states them."""
         return f"{self.embedding.title} ({self.true.vectors.shape[1]} wide); {len(self.true.vectors)} clips"
+
+    def scale(self, distance: Callable[[np.ndarray, np.ndarray], float], copies: int = 2) -> dict[str, Any]:
+        """A distance from the true music as a result: value, chance, ceiling, and the codec's level.
+
+        Chance is `best_single_track`, `copies` times; the ceiling is the training split's true music.
+        """
+        reference = self.true.vectors
+        return {
+            "value": distance(reference, self.generated.vectors),
+            "chance": distance(reference, np.stack([self.best_single_track] * copies)),
+            "ceiling": distance(reference, self.training.vectors),
+            "levels": {"codec": distance(reference, self.codec.vectors)},
+            "higher_is_better": False,
+        }
 
     @property
     def best_single_track(self) -> np.ndarray:

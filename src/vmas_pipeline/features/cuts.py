@@ -2,6 +2,9 @@
 
 # F frames, H height, W width
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 THRESHOLD = 35.0
@@ -24,10 +27,21 @@ def find_cuts(frames: np.ndarray, frame_rate: float) -> np.ndarray:
         float32 [n], seconds, ascending: (i + 0.5) / frame_rate for a cut between frames i and i + 1, as for
         `flow_peaks`. None is found between the first or last three frames.
     """
+    found = new_shots(frames, frame_rate, min_content_val=THRESHOLD, min_scene_len=1)
+    return np.array([(number - 0.5) / frame_rate for number in found], np.float32)
+
+
+def new_shots(frames: Iterable[np.ndarray], frame_rate: float, **settings: Any) -> list[int]:
+    """Numbers of the frames at which a new shot begins, by PySceneDetect's AdaptiveDetector.
+
+    Args:
+        frames: uint8 [H, W, 3] each, RGB; no more are held than the detector needs.
+        frame_rate: frames per second.
+        settings: the detector's.
+    """
     from scenedetect import AdaptiveDetector, FrameTimecode
 
-    detector = AdaptiveDetector(min_content_val=THRESHOLD, min_scene_len=1)
-    found = []
+    detector, found = AdaptiveDetector(**settings), []
     for number, frame in enumerate(frames):
         found += detector.process_frame(FrameTimecode(number, frame_rate), np.ascontiguousarray(frame[..., ::-1]))
-    return np.array([(time.frame_num - 0.5) / frame_rate for time in found], np.float32)
+    return [cut.frame_num for cut in found]

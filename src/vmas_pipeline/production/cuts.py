@@ -1,7 +1,11 @@
 """A video's cuts, by PySceneDetect's adaptive detector."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from vmas_pipeline.features.cuts import new_shots
 from vmas_pipeline.media import Limits, read_frames
 
 FRAME_RATE = 24.0
@@ -23,12 +27,14 @@ def find_cuts(
         start_s, end_s: the part that is looked at.
         limits: of reading it.
     """
-    from scenedetect import AdaptiveDetector, FrameTimecode
+    total = max(1, int((end_s - start_s) * FRAME_RATE))
+    shots = new_shots(_frames(video, start_s, total, limits), FRAME_RATE)
+    return [start_s + number / FRAME_RATE for number in shots]
 
-    detector, total = AdaptiveDetector(), max(1, int((end_s - start_s) * FRAME_RATE))
-    found = []
+
+def _frames(video: Path, start_s: float, total: int, limits: Limits) -> Iterator[np.ndarray]:
     for first in range(0, total, _CHUNK):
-        frames = read_frames(
+        yield from read_frames(
             video,
             frame_rate=FRAME_RATE,
             size=SIZE,
@@ -36,7 +42,3 @@ def find_cuts(
             frames=min(_CHUNK, total - first),
             limits=limits,
         )
-        for number, frame in enumerate(frames, first):
-            found += detector.process_frame(FrameTimecode(number, FRAME_RATE), frame[..., ::-1].copy())  # BGR
-    found += detector.post_process(FrameTimecode(total - 1, FRAME_RATE))
-    return [start_s + cut.frame_num / FRAME_RATE for cut in found]

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BLOCK_S = 0.4
-"""The standard's gating block: shorter sounds are repeated to fill one."""
+from vmas_pipeline.audio.level import integrated_loudness
 
 _OVERSAMPLING = 4
 _CHUNK = 1 << 18
@@ -32,18 +31,6 @@ class Level:
     limited_db: float  # the most that the limiter takes away; 0 where it has nothing to do
 
 
-def loudness(waveform: np.ndarray, sample_rate: int) -> float:
-    """Integrated loudness of a waveform [C, N], in LUFS; -inf for silence."""
-    from pyloudnorm import Meter
-
-    least = int(np.ceil(_BLOCK_S * sample_rate))
-    if not waveform.any():
-        return -np.inf
-    if waveform.shape[1] < least:
-        waveform = np.tile(waveform, -(-least // waveform.shape[1]))
-    return float(Meter(sample_rate, block_size=_BLOCK_S).integrated_loudness(waveform.T.astype(np.float64)))
-
-
 def true_peak_db(waveform: np.ndarray) -> float:
     """True peak of a waveform [C, N], in dB of full scale, by four-fold oversampling; -inf for silence."""
     return _db(float(_peaks(waveform).max(initial=0.0)))
@@ -59,7 +46,7 @@ def level(waveform: np.ndarray, sample_rate: int, lufs: float | None, true_peak_
         true_peak_db: dBTP.
     """
     peaks, ceiling = _peaks(waveform), 10 ** (true_peak_db / 20)
-    now = loudness(waveform, sample_rate)
+    now = integrated_loudness(waveform, sample_rate)
     highest = float(peaks.max(initial=0.0))
     if lufs is None or not np.isfinite(now):
         gain = min(1.0, ceiling / highest) if highest else 1.0
@@ -83,7 +70,7 @@ def _after(waveform: np.ndarray, sample_rate: int, gain: float, limiter: np.ndar
     """Loudness after gain and limiter; as expected where the limiter has nothing to do."""
     if limiter.min(initial=1) == 1:
         return expected
-    return loudness(waveform * (gain * limiter), sample_rate)
+    return integrated_loudness(waveform * (gain * limiter), sample_rate)
 
 
 def _result(
@@ -94,7 +81,7 @@ def _result(
     gain = gain * np.float32(min(1.0, ceiling / left)) if left else gain
     return Level(
         gain=gain,
-        lufs=loudness(waveform * gain, sample_rate),
+        lufs=integrated_loudness(waveform * gain, sample_rate),
         true_peak_db=_db(min(left, ceiling)),
         limited_db=limited_db,
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from vmas_pipeline.audio.level import integrated_loudness
 from vmas_pipeline.generator import Music
 from vmas_pipeline.media import Limits, Measured, MediaError, read_audio
-from vmas_pipeline.production.loudness import level, loudness
+from vmas_pipeline.production.loudness import level
 from vmas_pipeline.production.options import Options
 from vmas_pipeline.production.speech import SAMPLE_RATE as SPEECH_RATE
 from vmas_pipeline.production.speech import find_speech
@@ -68,7 +69,7 @@ def mix(
     original = _original(video, info, rate, channels, options, limits)
     if original is None:
         return _master(placed, np.zeros_like(placed), rate, options, {"original": _why_left(info, options)})
-    about: dict[str, Any] = {"original": options.original, "original_lufs": loudness(original, rate)}
+    about: dict[str, Any] = {"original": options.original, "original_lufs": integrated_loudness(original, rate)}
     if np.isfinite(about["original_lufs"]):
         placed = placed * _match(placed, rate, about["original_lufs"] + options.music_db)
     if options.original == "duck":
@@ -168,7 +169,7 @@ def _for_speech(video: Path, info: Measured, limits: Limits) -> np.ndarray:
 
 def _match(music: np.ndarray, rate: int, lufs: float) -> np.float32:
     """The gain that brings music to a loudness."""
-    now = loudness(music, rate)
+    now = integrated_loudness(music, rate)
     return np.float32(10 ** ((lufs - now) / 20) if np.isfinite(now) else 1)
 
 
@@ -176,7 +177,8 @@ def _master(music: np.ndarray, original: np.ndarray, rate: int, options: Options
     """The sum, at its loudness; the music in it is changed in the same way."""
     sound = music + original
     if options.lufs is None and not original.any():  # as generated
-        return Mix(sound=sound, music=music, sample_rate=rate, about=about | {"lufs": _rounded(loudness(sound, rate))})
+        about = about | {"lufs": _rounded(integrated_loudness(sound, rate))}
+        return Mix(sound=sound, music=music, sample_rate=rate, about=about)
     found = level(sound, rate, options.lufs, options.true_peak_db)
     measured = {"lufs": found.lufs, "true_peak_db": found.true_peak_db, "limited_db": found.limited_db}
     about = {key: _rounded(value) for key, value in (about | measured).items()}

@@ -273,13 +273,21 @@ def _write(
     files = {"music": f"{stem}.wav", main: f"{stem}{'' if video else '.mix'}{ending}"}
     files |= {"record": f"{stem}.json", "tokens": f"{stem}{TOKENS}"}
     write_sound(folder / files["music"], mixed.music, mixed.sample_rate, kind="WAV", comment=tag)
-    out, left = folder / files[main], []
-    if video:
-        left = replace_audio(plan.video, mixed.sound, mixed.sample_rate, out, limits, comment=tag)
-    else:
-        write_sound(out, mixed.sound, mixed.sample_rate, kind=SOUNDS[ending], bits=24, comment=tag)
+    left = write_mix(mixed, plan.video, folder / files[main], limits, tag)
     _write_json(folder / files["record"], record)
     return files, left
+
+
+def write_mix(mixed: Mix, video: Path, out: Path, limits: Limits, comment: str = "") -> list[str]:
+    """Write a copy of the video with a finished sound, or the sound alone where `out` is one of `SOUNDS`.
+
+    Returns:
+        What of the video the container has no place for.
+    """
+    if kind := SOUNDS.get(out.suffix.lower()):
+        write_sound(out, mixed.sound, mixed.sample_rate, kind=kind, bits=24, comment=comment)
+        return []
+    return replace_audio(video, mixed.sound, mixed.sample_rate, out, limits, comment=comment)
 
 
 def _sign(signer: Signer, folder: Path, files: dict[str, str], options: Options, record: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vmas_pipeline.audio.level import integrated_loudness
 from vmas_pipeline.media import (
     local,
     read_audio,
@@ -76,10 +77,7 @@ def matched(waveforms: Mapping[str, np.ndarray], sample_rate: int, lufs: float) 
 
     Silence stays silence.
     """
-    import pyloudnorm
-
-    meter = pyloudnorm.Meter(sample_rate)
-    loudness = {name: meter.integrated_loudness(waveform) for name, waveform in waveforms.items()}
+    loudness = {name: integrated_loudness(waveform, sample_rate) for name, waveform in waveforms.items()}
     gains = {name: 10 ** ((lufs - level) / 20) if np.isfinite(level) else 0.0 for name, level in loudness.items()}
     highest = max(gains[name] * np.abs(waveform).max() for name, waveform in waveforms.items())
     lower = min(1.0, PEAK / highest) if highest else 1.0

@@ -19,20 +19,16 @@ def compute(measured: Measured) -> list[MetricResult]:
 
 def _results(space: Space) -> list[MetricResult]:
     reference, generated, training = space.true.vectors, space.generated.vectors, space.training.vectors
-    levels = {"codec": frechet_distance(reference, space.codec.vectors)}
+    scale = space.scale(frechet_distance)
     endless, fit = extrapolated_distance(reference, generated)
     return [
         MetricResult(
             name=space.key("fad"),
             title=space.title("FAD"),
-            value=frechet_distance(reference, generated),
-            chance=frechet_distance(reference, np.stack([space.best_single_track] * 2)),
-            ceiling=frechet_distance(reference, training),
-            higher_is_better=False,
-            levels=levels,
+            **scale,
             measured_with=space.measured_with,
             note="chance plays one track of the training split, the best, under every video; the ceiling is the "
-            f"training split's true music; true music through the codec {levels['codec']:.2f}",
+            f"training split's true music; true music through the codec {scale['levels']['codec']:.2f}",
             digits=2,
         ),
         MetricResult(

@@ -19,20 +19,15 @@ def compute(measured: Measured) -> list[MetricResult]:
 
 
 def _result(space: Space) -> MetricResult:
-    reference = space.true.vectors
-    codec = kernel_distance(reference, space.codec.vectors)
+    scale = space.scale(kernel_distance)
     return MetricResult(
         name=space.key("kad"),
         title=space.title("KAD"),
-        value=kernel_distance(reference, space.generated.vectors),
-        chance=kernel_distance(reference, np.stack([space.best_single_track] * 2)),
-        ceiling=kernel_distance(reference, space.training.vectors),
-        higher_is_better=False,
-        levels={"codec": codec},
+        **scale,
         measured_with=f"{space.measured_with}; Gaussian kernel as wide as the median distance within the true music; "
         f"times {SCALE:g}",
         note="unbiased in the number of clips, so a value near or below 0 is none beyond noise; levels as for FAD; "
-        f"true music through the codec {codec:.2f}",
+        f"true music through the codec {scale['levels']['codec']:.2f}",
         digits=2,
     )
 

@@ -28,19 +28,14 @@ def compute(measured: Measured) -> list[MetricResult]:
 
 
 def _result(space: Space) -> MetricResult:
-    reference = space.true.vectors
-    codec = mauve_divergence(reference, space.codec.vectors)
+    scale = space.scale(mauve_divergence, len(space.true.vectors))
     return MetricResult(
         name=space.key("mad"),
         title=space.title("MAD"),
-        value=mauve_divergence(reference, space.generated.vectors),
-        chance=mauve_divergence(reference, np.stack([space.best_single_track] * len(reference))),
-        ceiling=mauve_divergence(reference, space.training.vectors),
-        higher_is_better=False,
-        levels={"codec": codec},
+        **scale,
         measured_with=f"{space.measured_with}; -ln(MAUVE), a cluster for {CLIPS_A_CLUSTER} clips, k-means seed {SEED}",
         note="0 where both fill the same clusters alike, 5.5 where they share none; depends on the number of clips; "
-        f"levels as for FAD; true music through the codec {codec:.2f}",
+        f"levels as for FAD; true music through the codec {scale['levels']['codec']:.2f}",
         digits=2,
     )
 

@@ -9,6 +9,7 @@ from math import ceil
 
 import numpy as np
 
+from vmas_pipeline.features.cuts import new_shots
 from vmas_pipeline.features.resize import resize_frames
 
 PICTURE = 8
@@ -44,13 +45,7 @@ def seconds_of(frames: np.ndarray, frame_rate: float) -> np.ndarray:
 
 def _since_cut(frames: np.ndarray, frame_rate: float) -> np.ndarray:
     """Seconds since the last cut before each frame, [F], by PySceneDetect's adaptive detector as in the original."""
-    from scenedetect import FrameTimecode
-    from scenedetect.detectors import AdaptiveDetector
-
-    detector = AdaptiveDetector(min_scene_len=max(1, round(SHORTEST_SCENE_S * frame_rate)))
-    times = [FrameTimecode(i, frame_rate) for i in range(len(frames))]
-    found = [cut for time, frame in zip(times, frames) for cut in detector.process_frame(time, frame[..., ::-1])]
     starts = np.zeros(len(frames), int)
-    for cut in [*found, *detector.post_process(times[-1])]:
-        starts[cut.frame_num :] = cut.frame_num
+    for number in new_shots(frames, frame_rate, min_scene_len=max(1, round(SHORTEST_SCENE_S * frame_rate))):
+        starts[number:] = number
     return (np.arange(len(frames)) - starts) / frame_rate
