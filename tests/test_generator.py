@@ -11,10 +11,11 @@ from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, curate
 from vmas_pipeline.features.clip import extract_clip
 from vmas_pipeline.features.config import FeaturesConfig
-from vmas_pipeline.generator import Generator, ModelFolderError, _window_seed, decode_in_chunks, windows
+from vmas_pipeline.generator import Generator, _window_seed, decode_in_chunks, windows
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import MediaError, read_frames
 from vmas_pipeline.model.conditions import Conditions
+from vmas_pipeline.model_folder import ModelFolderError
 
 from .media.conftest import ramp_film, ramp_numbers
 from .tiny_model import CLIP, film, tiny_generator

@@ -1,7 +1,4 @@
-"""Music for a video of any length: used by training, evaluation, serving and the command line alike.
-
-A model folder contains `config.json` (format, model, clip, sampling, training), `model.safetensors` and `codec/`.
-"""
+"""Music for a video of any length: used by training, evaluation, serving and the command line alike."""
 
 # B batch, T frames, K codebooks, N samples
 
@@ -26,14 +23,12 @@ from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.inference import Progress, SamplingConfig, generate
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames, whole_folder
 from vmas_pipeline.model.conditions import Conditions
-from vmas_pipeline.model.config import VMAsConfig, config_from_dict
+from vmas_pipeline.model.config import config_from_dict
 from vmas_pipeline.model.vmas import VMAs
+from vmas_pipeline.model_folder import FORMAT, ModelFolderError, one_line, read_config
 
 if TYPE_CHECKING:
     from vmas_pipeline.inference.cpu import PackedDecoder
-
-FORMAT = 1
-"""Version of the model folder's layout; incremented when an older reader would misread the folder."""
 
 OVERLAP = 0.5
 """Fraction of a window that overlaps music already generated: long inputs are processed window by window."""
@@ -57,10 +52,6 @@ class Music:
 
     waveform: np.ndarray  # float32 [channels, N] in [-1, 1]
     sample_rate: int
-
-
-class ModelFolderError(ValueError):
-    """A folder that is not a complete model of this version; the message says what is wrong."""
 
 
 class Generator:
@@ -116,7 +107,7 @@ class Generator:
             ModelFolderError: a file is missing or damaged, or was written by another version.
         """
         folder = Path(folder)
-        config = _read_config(folder)
+        config = read_config(folder)
         device = device or ("cuda" if torch.cuda.is_available() and not int8 else "cpu")
         if int8 and device != "cpu":
             raise ValueError(f"int8 weights are for the CPU, not for device {device}")
@@ -386,54 +377,3 @@ def _window_seed(seed: int, index: int) -> int:
 def clip_seed(seed: int, clip_id: str) -> int:
     """A distinct seed for each clip, independent of the rest of its batch."""
     return int(np.random.SeedSequence([seed, *clip_id.encode()]).generate_state(1)[0])
-
-
-def model_config(folder: Path) -> VMAsConfig:
-    """The sizes of the model in a folder.
-
-    Raises:
-        ModelFolderError: there is no model of this version.
-    """
-    try:
-        return config_from_dict(_read_config(folder)["model"])
-    except ValueError as error:
-        raise ModelFolderError(f"{folder} does not fit this version: {error}") from error
-
-
-def clip_of_model(folder: Path) -> ClipSpec:
-    """The clips that the model in a folder was built for.
-
-    Raises:
-        ModelFolderError: there is no model of this version.
-    """
-    try:
-        return TypeAdapter(ClipSpec).validate_python(_read_config(folder)["clip"])
-    except ValidationError as error:
-        raise ModelFolderError(f"{folder}/config.json does not fit this version: {one_line(error)}") from error
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise ModelFolderError(f"{folder} is not a folder: give a model folder, as training writes it")
-    for name in ("config.json", "model.safetensors", "codec"):
-        if not (folder / name).exists():
-            raise ModelFolderError(f"{folder} has no {name}: it is no model folder, or an incomplete one")
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except json.JSONDecodeError as error:
-        raise ModelFolderError(f"{folder}/config.json is not JSON: {error}") from error
-    if config.get("format") != FORMAT:
-        raise ModelFolderError(
-            f"{folder} has format {config.get('format')}, this version reads {FORMAT}: train again, or use the version "
-            "that wrote it"
-        )
-    keys = {"format", "model", "clip", "sampling", "training"}
-    if set(config) != keys:
-        wrong = ", ".join(sorted(set(config) ^ keys))
-        raise ModelFolderError(f"{folder}/config.json has missing or unknown keys: {wrong}")
-    return config
-
-
-def one_line(error: ValidationError) -> str:
-    """What pydantic found wrong, key by key."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

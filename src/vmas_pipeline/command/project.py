@@ -19,7 +19,7 @@ class Project:
     def __init__(self, data: Path) -> None:
         import pandas as pd
 
-        from vmas_pipeline.generator import clip_of_model
+        from vmas_pipeline.model_folder import clip_of_model
 
         self.features = data / "03_features"
         self.reconstructed = data / "05_generated" / "codec"

@@ -124,7 +124,7 @@ def _create(options: argparse.Namespace) -> None:
 def _config(options: argparse.Namespace) -> "StudyConfig":
     from pydantic import ValidationError
 
-    from vmas_pipeline.generator import one_line
+    from vmas_pipeline.model_folder import one_line
     from vmas_pipeline.study.config import StudyConfig
 
     about = options.about.read_text(encoding="utf-8").strip() if options.about else ""

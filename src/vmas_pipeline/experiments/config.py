@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from vmas_pipeline.generator import one_line
+from vmas_pipeline.model_folder import one_line
 from vmas_pipeline.systems import TRAINED
 from vmas_pipeline.training.config import TrainConfig, merged
 

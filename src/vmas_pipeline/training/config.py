@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from vmas_pipeline.features.curves import curve_counts
-from vmas_pipeline.generator import model_config
 from vmas_pipeline.inference import SamplingConfig
 from vmas_pipeline.media import ClipSpec
 from vmas_pipeline.model.config import SIZES, VMAsConfig, with_overrides
+from vmas_pipeline.model_folder import model_config
 from vmas_pipeline.tracking import flatten
 
 if TYPE_CHECKING:
