@@ -21,7 +21,7 @@ demo: setup ## the whole flow, then music for one held-out clip; ENV=smoke for a
 test: setup ## the tests; ARGS="-k curation" for some of them
 	$(PYTEST) -m "not flow" $(ARGS)
 
-test-flow: setup ## the tests that run the flow as a user does, or kill it, for minutes
+test-flow: setup ## the tests that run or kill the flow, trainings, experiments and servers as a user does
 	$(PYTEST) -m flow $(ARGS)
 
 fuzz: setup ## 500 damaged videos through curation and generation; VMAS_MUTATIONS=N for another number

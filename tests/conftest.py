@@ -10,7 +10,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DVC_NO_ANALYTICS", "true")
 
 
-LONGEST = ("test_killed_run.py", "test_end_to_end.py", "test_zero.py", "test_agents.py", "test_fine_tuning.py")
+LONGEST = ("test_killed_run.py", "test_end_to_end.py", "test_zero.py", "test_agents.py", "test_service.py")
 
 
 @pytest.hookimpl(trylast=True)

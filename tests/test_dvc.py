@@ -118,6 +118,7 @@ def contents(folder):
     return {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.flow
 def test_a_stage_runs_once_and_its_data_come_back_from_a_remote(project, tmp_path):
     assert "Running stage 'sample_data'" in dvc(project, "repro", "sample_data")
     made = contents(project / "data" / "01_raw" / "synthetic")

@@ -31,6 +31,7 @@ def test_silence_and_scraps_have_no_onsets(waveform):
     assert onset_times(waveform, 16000).shape == (0,)
 
 
+@pytest.mark.flow
 def test_two_processes_that_start_with_an_empty_kernel_cache_leave_a_sound_one(tmp_path):
     script = (
         "import numpy as np; from vmas_pipeline.audio.onsets import onset_times; "

@@ -16,6 +16,8 @@ from vmas_pipeline.training.config import EngineConfig, ModelConfig, MonitoringC
 
 from ..world import GENERATION
 
+pytestmark = pytest.mark.flow
+
 VARIANTS = {
     "flow_peaks": Variant(kind="flow_peaks"),
     "silence": Variant(kind="silence", note="nothing at all"),

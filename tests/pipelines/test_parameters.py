@@ -68,4 +68,5 @@ def test_an_environment_repeats_nothing_that_holds_without_it(environment, defau
     without = defaults | written("base")
     given = written(environment)
     assert {key for key, value in given.items() if key in without and same(value, without[key])} == set()
-    assert {key: parameters(environment)[key] for key in given} == given
+    merged = parameters(environment)
+    assert {key: merged[key] for key in given} == given

@@ -25,7 +25,7 @@ from vmas_pipeline.server.config import ServerConfig
 
 from .conftest import Served
 
-pytestmark = pytest.mark.timeout(900)  # the first one starts the server
+pytestmark = [pytest.mark.flow, pytest.mark.timeout(900)]  # the first one starts the server
 
 
 def files_of(server: Served, job: dict[str, Any]) -> list[str]:

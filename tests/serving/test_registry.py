@@ -253,6 +253,7 @@ def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
+@pytest.mark.flow
 def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> None:
     video = film(tmp_path / "film.mp4", 0.8)
     status, answer = ask(server, {"video_b64": encoded(video), "seed": 3, "options": {"lufs": -20}})
@@ -268,6 +269,7 @@ def test_the_server_answers_an_mp4_with_music(server: str, tmp_path: Path) -> No
     assert record == read_record(out)
 
 
+@pytest.mark.flow
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

@@ -62,6 +62,7 @@ def served(features):
     server.server_close()
 
 
+@pytest.mark.flow
 def test_a_model_is_trained_from_an_address(served, codec, clip, small_config, tmp_path):
     address, asked = served
     train(small_config(), clip, UPath(address), codec, tmp_path / "model", tmp_path / "checkpoints")

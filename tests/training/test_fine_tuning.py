@@ -15,6 +15,8 @@ from vmas_pipeline.model.vmas import VMAs
 from vmas_pipeline.training.config import AdapterConfig, EngineConfig, ModelConfig
 from vmas_pipeline.training.stage import train
 
+pytestmark = pytest.mark.flow
+
 
 @pytest.fixture(scope="module")
 def trained(codec, clip, small_config, tmp_path_factory) -> Path:

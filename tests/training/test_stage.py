@@ -15,6 +15,7 @@ from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.stage import prepare, train
 
 
+@pytest.mark.flow
 def test_a_failing_rank_ends_the_stage_with_its_error(features, codec, clip, small_config, tmp_path):
     damaged = tmp_path / "features"
     shutil.copytree(features, damaged)
@@ -51,6 +52,7 @@ def test_d_adaptation_under_zero_needs_gpus(features, codec, clip, small_config,
         train(config, clip, features, codec, tmp_path / "model", tmp_path / "checkpoints")
 
 
+@pytest.mark.flow
 def test_a_run_that_only_gets_worse_ends_early_with_its_best_weights(features, codec, clip, small_config, tmp_path):
     monitoring = MonitoringConfig(validate_every=2, validation_clips=4, patience=3, checkpoint_every=50, sample_clips=0)
     optimiser = OptimiserConfig(

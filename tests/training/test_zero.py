@@ -17,6 +17,8 @@ from vmas_pipeline.training.loop import Job
 from vmas_pipeline.training.objective import batch_losses
 from vmas_pipeline.training.optimisation import MovingAverage, build_optimiser, learning_rate_factor
 
+pytestmark = pytest.mark.flow
+
 STEPS = 12
 OBJECTIVE = ObjectiveConfig(contrastive_weight=0.0, condition_dropout=0.0)
 ADAMW = OptimiserConfig(warmup_steps=2)
