@@ -16,7 +16,7 @@ from vmas_pipeline.pipeline_registry import register_pipelines
 from vmas_pipeline.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[1]
-NO_RESULT = (["pipelines"], ["stand_ins"], ["tracking"], ["registry"], ["versioning"])
+NO_RESULT = (["pipelines"], ["stand_ins"], ["tracking"], ["registry"], ["versioning"], ["numba_cache"])
 """Modules whose code decides nothing about what a stage writes: wiring, what is not imported, and where it is noted and
 found again."""
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -37,9 +37,18 @@ def test_two_processes_that_start_with_an_empty_kernel_cache_leave_a_sound_one(t
         "import numpy as np; from vmas_pipeline.audio.onsets import onset_times; "
         "print(onset_times(np.eye(1, 16000, 8000)[0], 16000))"
     )
-    run = {"args": [sys.executable, "-c", script], "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}}
-    together = [subprocess.Popen(**run, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    folders = [tmp_path / name for name in ("one", "other")]  # they share the cache, not the temporary files
+    for folder in folders:
+        folder.mkdir()
+    runs = [
+        {
+            "args": [sys.executable, "-c", script],
+            "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "TMPDIR": str(folder)},
+        }
+        for folder in folders
+    ]
+    together = [subprocess.Popen(**run, stdout=subprocess.PIPE, text=True) for run in runs]
     said = [process.communicate()[0] for process in together]
-    reader = subprocess.run(**run, capture_output=True, text=True)
+    reader = subprocess.run(**runs[0], capture_output=True, text=True)
     assert [process.returncode for process in together] + [reader.returncode] == [0, 0, 0]
     assert {*said, reader.stdout} == {said[0]}

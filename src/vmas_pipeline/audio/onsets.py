@@ -1,13 +1,14 @@
 """Onsets of a waveform: the music beats of paper section 4.4."""
 
-import os
-import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from filelock import FileLock
+
+from vmas_pipeline.numba_cache import cache_lock
 
 HOP_S = 0.008
 
@@ -36,10 +37,9 @@ def onset_times(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
 @cache
 def load_librosa() -> ModuleType:
-    """Import librosa and compile its kernels, one process on this machine at a time.
+    """Import librosa and compile its kernels, one process at a time.
 
-    On first use numba compiles them into a cache next to librosa. Two processes that do so at once may write a cache in
-    which a kernel is stored for the wrong types: every process that reads it then segfaults.
+    On first use numba compiles them into a cache next to librosa.
     """
     with compiling():
         import librosa
@@ -49,8 +49,10 @@ def load_librosa() -> ModuleType:
 
 
 def compiling() -> FileLock:
-    """What one process on this machine holds while numba compiles librosa's kernels."""
-    return FileLock(Path(tempfile.gettempdir()) / f"librosa-{os.getuid()}.lock")
+    """What one process holds while numba compiles librosa's kernels."""
+    package = find_spec("librosa")
+    assert package and package.submodule_search_locations
+    return cache_lock(Path(package.submodule_search_locations[0]))
 
 
 def match_times(first: np.ndarray, second: np.ndarray, within_s: float) -> list[tuple[int, int]]:

@@ -8,15 +8,14 @@ leave float32 unchanged.
 # R rows, K inputs, N outputs, D width, h heads, d = D / h, S steps, C context steps
 
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numba import float32, int8, intp, njit, types, void
+
+from vmas_pipeline.numba_cache import cache_lock
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}
 """Allow sums in any order, for vectorisation; NaN and infinity keep their meaning."""
@@ -162,12 +161,8 @@ MATRIX, VECTOR, CACHE = float32[:, ::1], float32[::1], float32[:, :, :, ::1]
 
 
 def _compiled(function: Callable, *signatures: Any) -> Callable:
-    """Compile the function for exactly these types, cached on disk; one process on this machine at a time.
-
-    numba's cache takes no lock: two processes that fill it at once may leave kernels in it that make every later
-    process segfault.
-    """
-    with FileLock(Path(tempfile.gettempdir()) / f"vmas-kernels-{os.getuid()}.lock"):
+    """Compile the function for exactly these types, cached on disk; one process at a time."""
+    with cache_lock(Path(__file__).parent):
         return njit(list(signatures), fastmath=FAST, nogil=True, cache=True)(function)
 
 
