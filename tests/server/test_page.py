@@ -19,6 +19,7 @@ CHROMIUM = next(
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed (Debian: apt-get install chromium)"),
     pytest.mark.timeout(900),  # the first one starts the server
+    pytest.mark.flow,
 ]
 
 
@@ -41,7 +42,7 @@ def page(browser: Any, server: Served) -> Iterator[Any]:
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(300_000)  # for hangs: a busy machine is five times slower
     yield page
     context.close()
     assert [text for text in said if "415" not in text] == []  # a browser notes refusals of its own accord
@@ -80,8 +81,21 @@ def test_a_video_goes_in_by_the_keyboard_and_comes_out_with_music(page: Any, sho
     assert (info.video_codec, info.audio_codec, info.duration_s) == ("h264", "aac", pytest.approx(2.0))
 
 
-def test_takes_are_compared_at_the_same_moment(page: Any, done: dict[str, Any]) -> None:
-    at(page, done)
+def test_a_video_that_is_chosen_before_the_server_has_answered_stays(page: Any, short: Path) -> None:
+    held: list[Any] = []
+    page.route("**/v1/bounds", lambda route: held.append(route))
+    page.goto("/")
+    page.set_input_files("#file", short)
+    page.wait_for_selector("#make:visible")
+    with page.expect_response("**/v1/models"):  # what the page asks once it knows the bounds
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    assert page.locator("#make").is_visible() and page.locator("#name").text_content() == "short.mp4"
+
+
+def test_takes_are_compared_at_the_same_moment(page: Any, server: Served, long: Path) -> None:
+    """On a film that does not end between two clicks: its end turns Pause into Play, which starts it over."""
+    at(page, server.wait_for(server.send(long, candidates="2")["id"], "done", "failed"))
     page.locator("#motion").click(position={"x": 400, "y": 20})
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_selector("#play.playing")
@@ -90,7 +104,7 @@ def test_takes_are_compared_at_the_same_moment(page: Any, done: dict[str, Any]) 
     page.get_by_role("button", name="Pause", exact=True).click()
     clock = float(page.locator("#clock").text_content().split(" /")[0].split(":")[1])
     picture = page.evaluate("document.querySelector('#video').currentTime")
-    assert 0.5 < clock <= 2.0 and abs(clock - picture) < 0.25
+    assert 5.0 < clock < 25.0 and abs(clock - picture) < 0.25
     assert "fit" in page.locator(".take").nth(1).text_content()
 
 
@@ -122,6 +136,9 @@ def test_hit_points_are_added_moved_and_removed_and_the_job_redone(
     )
     page.go_back()
     page.wait_for_url(lambda url: done["id"] in url)
+    page.wait_for_selector("#state >> text=Done")
+    page.go_forward()
+    page.wait_for_url(lambda url: again["id"] in url)
 
 
 def test_a_section_of_the_take_that_is_heard_is_redone(page: Any, server: Served, done: dict[str, Any]) -> None:

@@ -236,7 +236,7 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
-window.addEventListener("popstate", enter);
+window.addEventListener("popstate", () => { leave(); enter(); });
 
 async function tell() {
   const most = await api.bounds();
@@ -269,7 +269,8 @@ async function enter() {
     return;
   }
   try {
-    await open(await api.job(id));
+    const view = await api.job(id);
+    if (location.hash === `#job=${id}`) await open(view);
   } catch (error) {
     desk();
     problem(error.message);
@@ -294,4 +295,5 @@ async function gate() {
   }));
 }
 
-gate().then(tell).then(enter).catch((error) => { enter(); problem(error.message); });
+// A video that was chosen meanwhile stays.
+gate().then(tell).then(() => file ?? enter()).catch((error) => { enter(); problem(error.message); });
