@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from vmas_pipeline.evaluation.metrics.alignment import matched_pairs
+from vmas_pipeline.evaluation.alignment import matched_pairs
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.sample_data.looks import LOOKS

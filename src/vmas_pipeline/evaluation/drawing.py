@@ -8,7 +8,7 @@ import numpy as np
 
 from vmas_pipeline.audio.mel import PICTURE_RANGE_DB, mel_picture
 from vmas_pipeline.audio.rhythm import Rhythm
-from vmas_pipeline.evaluation.metrics.alignment import matched_pairs
+from vmas_pipeline.evaluation.alignment import matched_pairs
 from vmas_pipeline.media import whole_file
 
 WIDTH = 1000.0

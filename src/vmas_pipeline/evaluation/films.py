@@ -15,10 +15,11 @@ from tqdm import tqdm
 from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.audio.pitch import Tuning, tuning
 from vmas_pipeline.curation.sources import find_sources, source_id
+from vmas_pipeline.evaluation.alignment import mv_align
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
 from vmas_pipeline.evaluation.config import FilmsConfig
 from vmas_pipeline.evaluation.films_report import Shown, write_films_report
-from vmas_pipeline.evaluation.metrics.alignment import blind_scores, mv_align
+from vmas_pipeline.evaluation.metrics.alignment import blind_scores
 from vmas_pipeline.evaluation.metrics.density import density_results
 from vmas_pipeline.evaluation.metrics.tuning import tuning_results
 from vmas_pipeline.evaluation.result import MetricResult, clips_table, to_metrics, write_results

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vmas_pipeline.conditioning import conditions_of_frames
+from vmas_pipeline.evaluation.alignment import mv_align
 from vmas_pipeline.features.flow import mean_flow
 from vmas_pipeline.features.peaks import flow_peaks
 from vmas_pipeline.generator import Generator
@@ -101,8 +102,6 @@ def score(
         random times, the level without looking; contrastive: cosine of the model's embeddings of video and music, mean
         over clips; hits: share of the hit points with an onset within 0.1 s, if there are any.
     """
-    from vmas_pipeline.evaluation.alignment import mv_align  # brings the tables and statistics of all metrics
-
     scores: Scores = {
         "alignment": mv_align(onsets_s, watched.peaks_s, watched.frame_rate),
         "alignment_random": _random_alignment(len(onsets_s), duration_s, watched),
@@ -181,8 +180,6 @@ def _places(values: Sequence[float]) -> list[int]:
 
 
 def _random_alignment(count: int, duration_s: float, watched: Watched) -> float:
-    from vmas_pipeline.evaluation.alignment import mv_align
-
     draw = np.random.default_rng(0)
     pieces = (draw.uniform(0, duration_s, count) for _ in range(_RANDOM_PIECES))
     return float(np.mean([mv_align(piece, watched.peaks_s, watched.frame_rate) for piece in pieces]))

@@ -155,8 +155,6 @@ def produce(
 
 def warm_up(generator: Generator) -> None:
     """Import and compile what the first take would: half a minute of a busy server's time, before anyone waits."""
-    import vmas_pipeline.evaluation.alignment  # noqa: F401 - for `scores`
-
     clip = generator.clip
     frames = np.zeros((clip.frames_per_clip, clip.frame_size, clip.frame_size, 3), np.uint8)
     waveform = generator.generate_clips(conditions_of_frames(frames, generator.model.config), [0])

@@ -3,11 +3,11 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from vmas_pipeline.evaluation.alignment import mv_align
 from vmas_pipeline.evaluation.metrics.alignment import (
     SHIFTS,
     best_metronome,
     blind_scores,
-    mv_align,
     other_sources,
     rate_matched,
 )

@@ -7,9 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from vmas_pipeline.evaluation.alignment import matched_pairs
 from vmas_pipeline.evaluation.audio_features import AudioFeatures
 from vmas_pipeline.evaluation.measure import Measured
-from vmas_pipeline.evaluation.metrics.alignment import PHASES, matched_pairs, mean_levels, rate_matched
+from vmas_pipeline.evaluation.metrics.alignment import PHASES, mean_levels, rate_matched
 from vmas_pipeline.evaluation.result import MetricResult
 
 TITLES = {"onset_to_cut": "Cuts with an onset", "downbeat_to_cut": "Cuts with a downbeat"}
