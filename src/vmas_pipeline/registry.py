@@ -2,6 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +42,34 @@ def model_folder(model: str) -> Path:
         raise ValueError(f"{model} cannot be had from {mlflow.get_tracking_uri()}: {error}") from error
     artifacts = mlflow.models.Model.load(registered).flavors["python_function"]["artifacts"]
     return registered / artifacts[ARTIFACT]["path"]
+
+
+@contextmanager
+def model_folder_meanwhile(model: str) -> Iterator[Callable[[], Path]]:
+    """`model_folder`, found by a process of its own while the caller imports torch: MLflow's import takes as long.
+
+    What is given waits for the answer.
+
+    Raises:
+        ValueError: at once if it is no address or there is no registry, and as `model_folder` by what is given.
+    """
+    if not model.startswith("models:"):
+        yield lambda: Path(model)
+        return
+    check_address(model)
+    command = [sys.executable, "-m", "vmas_pipeline.registry", model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+        def found() -> Path:
+            folder, errors = process.communicate()
+            if process.returncode:
+                raise ValueError(os.fsdecode(errors).strip().rpartition("\n")[2])
+            return Path(os.fsdecode(folder))
+
+        try:
+            yield found
+        finally:
+            process.kill()
 
 
 def version_of(model: str) -> str:
@@ -172,3 +204,10 @@ def _find_registry() -> None:
         f"no model registry: mlruns/mlflow.db is not under {home or f'{here} or a folder above it'}; run `make demo` "
         "or `kedro run` in the project, or set VMAS_HOME to the project's folder"
     )
+
+
+if __name__ == "__main__":  # for `model_folder_meanwhile`
+    try:
+        sys.stdout.buffer.write(os.fsencode(model_folder(sys.argv[1])))
+    except ValueError as error:
+        sys.exit(" ".join(str(error).split()))

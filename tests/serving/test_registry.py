@@ -24,6 +24,7 @@ from vmas_pipeline.command.main import main
 from vmas_pipeline.evaluation.result import MetricResult, to_metrics
 from vmas_pipeline.media import probe, read_audio
 from vmas_pipeline.production.record import read_record
+from vmas_pipeline.registry import model_folder_meanwhile
 from vmas_pipeline.serving.gate import Gate
 from vmas_pipeline.serving.registration import RegistrationConfig, register
 
@@ -170,6 +171,19 @@ def test_a_gate_on_an_unknown_metric_registers_nothing(project: Path) -> None:
 def test_a_model_that_is_not_there_is_named(registered: dict[str, Any], address: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_model(address)
+
+
+def test_a_folder_that_is_looked_up_meanwhile_is_there_or_refused_in_the_same_words(registered: dict[str, Any]) -> None:
+    """That it is the right one, the end of `make demo` shows."""
+    with (
+        model_folder_meanwhile("models:/vmas/99") as found,
+        pytest.raises(ValueError, match=r"^models:/vmas/99 does no"),
+    ):
+        found()
+    with pytest.raises(ValueError, match="is no address"), model_folder_meanwhile("models:/vmas"):
+        pass
+    with model_folder_meanwhile("some/folder") as found:
+        assert found() == Path("some/folder")
 
 
 def test_the_registry_is_found_from_a_folder_below_the_project(

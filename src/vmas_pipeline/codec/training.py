@@ -2,9 +2,11 @@
 
 # B batch, N samples, T tokens, G sinusoids, S short windows of a token, M noise bands, n clips
 
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,15 +113,18 @@ def read_clips(manifest: "pd.DataFrame", split: str, most: int, clip: ClipSpec) 
     Raises:
         ValueError: no readable clip.
     """
-    rows = manifest[manifest["split"] == split]
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))
-    waveforms = []
-    for path, start_s in rows.iloc[chosen][["audio_path", "start_s"]].itertuples(index=False, name=None):
+
+    def read(path: str, start_s: float) -> np.ndarray | None:
         try:
-            wave = read_audio(local(path), sample_rate=clip.sample_rate, start_s=start_s, duration_s=clip.duration_s)
+            return read_audio(local(path), sample_rate=clip.sample_rate, start_s=start_s, duration_s=clip.duration_s)[0]
         except MediaError:
-            continue
-        waveforms.append(wave[0])
+            return None
+
+    rows = manifest[manifest["split"] == split]
+    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(read, chosen["audio_path"], chosen["start_s"])
+        waveforms = [waveform for waveform in found if waveform is not None]
     if not waveforms:
         raise ValueError(f"the manifest's split {split!r} has no readable clip ({len(rows)} rows): curate more videos")
     return np.stack(waveforms)

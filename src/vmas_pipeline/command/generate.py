@@ -188,10 +188,15 @@ class _Work:
             check_output(order.video, order.out, self.limits)
 
     def load(self) -> "Generator":
-        from vmas_pipeline.serving import load_model
+        from vmas_pipeline.registry import model_folder_meanwhile
 
         print(f"loading {self.arguments.model}", flush=True)
-        return load_model(self.arguments.model, self.arguments.int8)
+        with model_folder_meanwhile(self.arguments.model) as folder:
+            from vmas_pipeline.audio.onsets import load_librosa
+            from vmas_pipeline.generator import Generator
+
+            load_librosa()
+            return Generator.load(folder(), int8=self.arguments.int8)
 
     def fill(self, order: "Order", generator: "Generator", bar: "_Bar", takes: Path | None) -> "Production":
         from vmas_pipeline.production.batch import fill
