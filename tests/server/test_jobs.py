@@ -122,14 +122,14 @@ def test_a_job_that_is_given_back_was_not_tried(queue: JobQueue) -> None:
 def test_the_pace_is_that_of_the_jobs_that_are_done(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    assert queue.pace("m") is None
+    assert queue.real_time_factor("m") is None
     for name, took_s in (("a", 4.0), ("b", 12.0)):  # of two takes of 4 s each
         queue.add(job(name))
         claimed = queue.claim("w", ["m"])
         assert claimed is not None
         now[0] += took_s
         queue.finish(claimed, "1", 1)
-    assert queue.pace("m") == pytest.approx((4 + 12) / (2 * 4 * 2))
+    assert queue.real_time_factor("m") == pytest.approx((4 + 12) / (2 * 4 * 2))
 
 
 def test_what_ended_is_counted_also_after_it_is_deleted(queue: JobQueue) -> None:

@@ -54,7 +54,7 @@ def rate():
     """A function that takes a rater through the rest of a study, by a rule from trial to choices."""
 
     def rated(store, token, choose, trials=None):
-        store.hear(token, store.progress(token).tones)
+        store.check_tones(token, store.progress(token).tones)
         while (trial := store.progress(token).trial) and trials != 0:
             store.now += 10.4
             store.answer(token, trial.id, choose(trial))

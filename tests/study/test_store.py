@@ -25,13 +25,13 @@ def test_trials_begin_after_the_sound_check(study):
     token = study.start(None)
     tones = study.progress(token).tones
     assert study.progress(token).trial is None
-    assert not study.hear(token, tones + 1) and study.progress(token).trial is None
-    assert study.hear(token, tones) and study.progress(token).trial.position == 1
+    assert not study.check_tones(token, tones + 1) and study.progress(token).trial is None
+    assert study.check_tones(token, tones) and study.progress(token).trial.position == 1
 
 
 def test_an_answer_before_both_videos_could_be_played_is_refused(study):
     token = study.start(None)
-    study.hear(token, study.progress(token).tones)
+    study.check_tones(token, study.progress(token).tones)
     trial = study.progress(token).trial
     study.now += 1.5
     with pytest.raises(Refused, match="play both videos to their end first"):
@@ -43,7 +43,7 @@ def test_an_answer_before_both_videos_could_be_played_is_refused(study):
 
 def test_the_first_answer_stays_and_other_trials_are_refused(study):
     token, other = study.start(None), study.start(None)
-    study.hear(token, study.progress(token).tones)
+    study.check_tones(token, study.progress(token).tones)
     trial = study.progress(token).trial
     study.now += 10
     study.answer(token, trial.id, NEITHER)

@@ -6,7 +6,7 @@ from vmas_pipeline.evaluation.metrics.retrieval import retrieval
 from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import read_audio
 from vmas_pipeline.systems import load_system
-from vmas_pipeline.systems.mvpt import SEGMENTS, MVPtConfig, fit, music_listener, video_segments
+from vmas_pipeline.systems.mvpt import SEGMENTS, MVPtConfig, fit, music_feature_extractor, video_segments
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_segments_follow_the_picture_and_the_sound():
     assert changes[:, :, 0].mean(dim=1).nonzero().flatten().tolist() == [5]
     click = np.zeros(160_000, np.float32)
     click[80_500] = 1.0
-    bands, rises = music_listener(16_000)(click).reshape(SEGMENTS, 2, -1).unbind(1)
+    bands, rises = music_feature_extractor(16_000)(click).reshape(SEGMENTS, 2, -1).unbind(1)
     assert rises.sum(dim=1).argmax() == 5 and bands.sum(dim=1).argmax() == 5
 
 

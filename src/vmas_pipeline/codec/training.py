@@ -209,7 +209,7 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
         progress: called after each step with its number (0-based) and losses.
     """
     random = np.random.default_rng(config.seed)
-    heard = TrainingClips(codec, clips)
+    training_clips = TrainingClips(codec, clips)
     tokens = round(config.crop_s * codec.frame_rate)
     compare = CodecLosses(codec)
     defer_compiler()
@@ -219,8 +219,8 @@ def fit(codec: SinusoidalCodec, clips: np.ndarray, config: CodecConfig, progress
     codec.train()
     for step in range(config.steps):
         if step == first_quantised:
-            codec.initialise_codebooks(heard.draw(KMEANS_CROPS, tokens, random).waveforms[:, None])
-        crops = heard.draw(config.batch, tokens, random)
+            codec.initialise_codebooks(training_clips.draw(KMEANS_CROPS, tokens, random).waveforms[:, None])
+        crops = training_clips.draw(config.batch, tokens, random)
         levels, commitment = codec(crops.partials, crops.shorts, quantise=step >= first_quantised)
         losses = {**compare(levels, crops.waveforms, crops.partials, random), "commitment": commitment}
         codec.zero_grad(set_to_none=True)

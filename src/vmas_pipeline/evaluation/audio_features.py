@@ -65,7 +65,7 @@ class AudioFeatures:
 
     embedded: dict[str, Embedded]  # by the embedding's name
     prints: list[np.ndarray] = field(default_factory=list)  # N fingerprints, uint32 [P]
-    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if only `heard`
+    onsets_s: list[np.ndarray] = field(default_factory=list)  # N arrays of seconds; empty if only embedded
     tunings: list[Tuning] = field(default_factory=list)  # N, or empty likewise
     sounds: list[Sound] = field(default_factory=list)  # N, or empty likewise
 
@@ -82,10 +82,10 @@ class AudioFeatures:
 
 
 class AudioFeatureExtractor:
-    """Extracts features from waveforms; music heard before is not analysed again.
+    """Extracts features from waveforms; music that was analysed before is not analysed again.
 
     Args:
-        embeddings: what hears the music; a network is loaded when there is music that it has not heard.
+        embeddings: a network is loaded when there is music that it has not embedded yet.
         device: where the networks run.
         folder: keeps the features by the waveforms' content, the embedding and the code; None keeps none.
     """
@@ -94,9 +94,9 @@ class AudioFeatureExtractor:
         self, embeddings: Sequence[Embedding], device: str | torch.device = "cpu", folder: Path | None = None
     ) -> None:
         memory = Memory(folder, verbose=0)
-        heard = memory.cache(_heard, ignore=["listener"])
-        self._heard = {
-            each.name: partial(heard, identity=each.identity(), listener=_Listener(each, device)) for each in embeddings
+        embed = memory.cache(_embedded, ignore=["lazy"])
+        self._embedded = {
+            each.name: partial(embed, identity=each.identity(), lazy=_LazyNetwork(each, device)) for each in embeddings
         }
         self._print = partial(memory.cache(_print), code=_CODE)
         self._onsets = partial(memory.cache(_onsets), code=_CODE)
@@ -112,7 +112,7 @@ class AudioFeatureExtractor:
             onsets: Known onsets; None detects them.
         """
         return replace(
-            self.hear(waveforms, sample_rate),
+            self.embed(waveforms, sample_rate),
             onsets_s=[self._onsets(each, sample_rate) for each in waveforms] if onsets is None else onsets,
             tunings=[self._tuning(each, sample_rate) for each in waveforms],
             sounds=self.sounds(waveforms, sample_rate),
@@ -122,18 +122,18 @@ class AudioFeatureExtractor:
         """Rhythm, key and level alone."""
         return [self._sound(each, sample_rate) for each in waveforms]
 
-    def hear(self, waveforms: np.ndarray, sample_rate: int) -> AudioFeatures:
+    def embed(self, waveforms: np.ndarray, sample_rate: int) -> AudioFeatures:
         """What tells music apart: embeddings with their tags, and fingerprints."""
         return AudioFeatures(
             embedded={
-                name: Embedded.joined([heard(each, sample_rate) for each in waveforms])
-                for name, heard in self._heard.items()
+                name: Embedded.joined([embed(each, sample_rate) for each in waveforms])
+                for name, embed in self._embedded.items()
             },
             prints=[self._print(each, sample_rate) for each in waveforms],
         )
 
 
-class _Listener:
+class _LazyNetwork:
     """An embedding's network, loaded when it is first needed."""
 
     def __init__(self, embedding: Embedding, device: str | torch.device) -> None:
@@ -144,12 +144,12 @@ class _Listener:
         return self.embedding.load().to(self.device)
 
 
-def _heard(waveform: np.ndarray, sample_rate: int, identity: dict[str, object], listener: _Listener) -> Embedded:
+def _embedded(waveform: np.ndarray, sample_rate: int, identity: dict[str, object], lazy: _LazyNetwork) -> Embedded:
     """A waveform [samples] as one piece, N = 1; `identity` names the embedding."""
-    network = listener.network
+    network = lazy.network
     samples = _resampler(sample_rate, network.sample_rate)(torch.from_numpy(np.ascontiguousarray(waveform)))
     with torch.inference_mode():
-        vector, probabilities = network(samples.to(listener.device))
+        vector, probabilities = network(samples.to(lazy.device))
     return Embedded(
         vectors=vector[None].cpu().numpy(),
         probabilities=None if probabilities is None else probabilities[None].cpu().numpy(),

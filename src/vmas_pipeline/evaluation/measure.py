@@ -179,7 +179,7 @@ class _Ear:
 
     def alone(self, rows: list[Row], read: Reader, sample_rate: int) -> AudioFeatures:
         """Embeddings and fingerprints alone."""
-        parts = self._each(lambda number, waveform: self.extractor.hear(waveform[None], sample_rate), rows, read)
+        parts = self._each(lambda number, waveform: self.extractor.embed(waveform[None], sample_rate), rows, read)
         return AudioFeatures.joined([*parts])
 
     def sounds(self, rows: list[Row], read: Reader, sample_rate: int) -> list[Sound]:

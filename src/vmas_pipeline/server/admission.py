@@ -62,8 +62,8 @@ class Admission:
 
     def _free_in_s(self, model: str) -> float:
         """About how long a job takes."""
-        pace = self._queue.pace(model)
-        return _UNKNOWN_S if pace is None else min(600.0, max(1.0, pace * self._config.seconds / 4))
+        factor = self._queue.real_time_factor(model)
+        return _UNKNOWN_S if factor is None else min(600.0, max(1.0, factor * self._config.seconds / 4))
 
     def _room(self, announced_bytes: int | None) -> int:
         largest = int(self._config.megabytes * MEGABYTE)

@@ -25,7 +25,7 @@ _MOST_FLOW = 4000
 """Points of the flow curve; longer ones keep the largest of each few."""
 
 
-class Heard(BaseModel):
+class TakeAudio(BaseModel):
     """A take."""
 
     number: int
@@ -41,10 +41,10 @@ class Analysis(BaseModel):
     flow: list[float] = Field(description="mean motion of the picture, its largest is 1")
     peaks_s: list[float] = Field(description="peaks of the motion")
     cuts_s: list[float]
-    takes: list[Heard]
+    takes: list[TakeAudio]
 
 
-def look(video: Path, duration_s: float, clip: "ClipSpec", limits: Limits, progress: Progress) -> Analysis:
+def analyse_video(video: Path, duration_s: float, clip: "ClipSpec", limits: Limits, progress: Progress) -> Analysis:
     """See a video's motion and cuts, clip by clip as the model does.
 
     Args:
@@ -82,11 +82,11 @@ def look(video: Path, duration_s: float, clip: "ClipSpec", limits: Limits, progr
     )
 
 
-def listen(folder: Path) -> list[Heard]:
+def analyse_takes(folder: Path) -> list[TakeAudio]:
     """Hear the takes of a production; their onsets are those that it was scored by."""
     onsets = json.loads((folder / "production.json").read_text())["onsets_s"]
     return [
-        Heard(number=number, onsets_s=each, outline=_outline(folder / f"take-{number}.wav"))
+        TakeAudio(number=number, onsets_s=each, outline=_outline(folder / f"take-{number}.wav"))
         for number, each in enumerate(onsets, 1)
     ]
 

@@ -28,7 +28,7 @@ _BUSY_S = 20.0
 """How long a statement waits for another process's."""
 
 _RECENT = 20
-"""Finished jobs that the pace is estimated from."""
+"""Finished jobs that the factor is estimated from."""
 
 _KILLED = "the worker that made it ended without a word, twice: the video may need more memory than there is"
 
@@ -160,7 +160,7 @@ class JobQueue:
         """Forget a job in any state."""
         return bool(self._all("DELETE FROM jobs WHERE id = :id RETURNING id", id=job_id))
 
-    def pace(self, model: str) -> float | None:
+    def real_time_factor(self, model: str) -> float | None:
         """Seconds that a model has lately taken for a second of music; None if it has made none."""
         rows = self._jobs(
             f"SELECT {_LIST} FROM jobs WHERE state = 'done' AND model = :model ORDER BY ended_s DESC LIMIT {_RECENT}",

@@ -136,7 +136,7 @@ async def receive(stream: AsyncIterator[bytes], content_type: str, path: Path, m
             while (chunk := await asyncio.wait_for(anext(stream, None), _SILENCE_S)) is not None:
                 arrived += len(chunk)
                 waiting += chunk
-                _check_pace(arrived, loop.time() - started_s)
+                _check_upload_rate(arrived, loop.time() - started_s)
                 if len(waiting) >= _WRITTEN_AT_ONCE:
                     await asyncio.to_thread(form.write, bytes(waiting))
                     waiting.clear()
@@ -186,6 +186,6 @@ def _shown(text: str) -> str:
     return repr(text[:40])
 
 
-def _check_pace(arrived: int, elapsed_s: float) -> None:
+def _check_upload_rate(arrived: int, elapsed_s: float) -> None:
     if elapsed_s > _PATIENCE_S and arrived < _LEAST_BYTES_PER_S * elapsed_s:
         raise Problem(408, "slow", f"less than {_LEAST_BYTES_PER_S / 1000:g} kB/s arrived: send it over a faster line")

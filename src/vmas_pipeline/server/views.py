@@ -93,13 +93,13 @@ class Viewer:
     def _time_left_s(self, job: Job, waiting: Sequence[Job]) -> float | None:
         """All work before the job is shared among the workers, then comes its own."""
         first = [other for other in waiting if other.state is State.RUNNING or other.created_s < job.created_s]
-        paces = {model: self.queue.pace(model) for model in {other.model for other in (*first, job)}}
-        if paces[job.model] is None:
+        factors = {model: self.queue.real_time_factor(model) for model in {other.model for other in (*first, job)}}
+        if factors[job.model] is None:
             return None
-        own = _left_s(job, paces)
+        own = _left_s(job, factors)
         if job.state is State.RUNNING:
             return own
-        return sum(_left_s(other, paces) for other in first) / max(1, len(self.queue.workers())) + own
+        return sum(_left_s(other, factors) for other in first) / max(1, len(self.queue.workers())) + own
 
     def _takes(self, job: Job) -> list[Take]:
         folder = self.storage.takes(job.id)
@@ -134,9 +134,9 @@ def _files(job: Job, folder: Path, number: int) -> dict[str, str]:
     return {kind: f"{own}.{ending}" for kind, ending in names.items() if (folder / f"take-{number}.{ending}").is_file()}
 
 
-def _left_s(job: Job, paces: dict[str, float | None]) -> float:
+def _left_s(job: Job, factors: dict[str, float | None]) -> float:
     elapsed_s = datetime.now(UTC).timestamp() - job.started_s if job.started_s else 0.0
-    return max(1.0, (paces[job.model] or 0.0) * job.work - elapsed_s)
+    return max(1.0, (factors[job.model] or 0.0) * job.work - elapsed_s)
 
 
 def _links(job: Job, is_seen: bool) -> dict[str, str]:

@@ -160,11 +160,11 @@ class Worker:
 
     def _make(self, job: Job, models: "Models") -> None:
         from vmas_pipeline.production import Options, produce
-        from vmas_pipeline.server.analysis import listen, look, write_analysis
+        from vmas_pipeline.server.analysis import analyse_takes, analyse_video, write_analysis
 
         held, files, progress = models[job.model], self.storage, self.heart.progress
         video, limits = files.video(job.id), self.config.limits
-        seen = look(video, job.duration_s, held.generator.clip, limits, progress)
+        seen = analyse_video(video, job.duration_s, held.generator.clip, limits, progress)
         write_analysis(seen, files.analysis(job.id))
         making, given = files.making(job.id, job.attempts), files.given(job.id)
         produce(
@@ -177,7 +177,7 @@ class Worker:
             progress=progress,
             limits=limits,
         )
-        write_analysis(seen.model_copy(update={"takes": listen(making)}), files.analysis(job.id))
+        write_analysis(seen.model_copy(update={"takes": analyse_takes(making)}), files.analysis(job.id))
         shutil.rmtree(files.takes(job.id), ignore_errors=True)
         making.rename(files.takes(job.id))
         if not self.queue.finish(job, held.version, files.bytes(job.id)):

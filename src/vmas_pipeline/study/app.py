@@ -28,7 +28,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Heard(_Body):
+class ToneCount(_Body):
     """How many tones a rater counted."""
 
     tones: int = Field(ge=0, le=100)
@@ -139,8 +139,8 @@ def _add_api(app: FastAPI, store: Store, invited_only: bool, most_raters: int) -
         return store.progress(token)
 
     @app.post("/v1/sound")
-    def sound(token: Known, heard: Heard) -> dict[str, bool]:
-        return {"right": store.hear(token, heard.tones)}
+    def sound(token: Known, counted: ToneCount) -> dict[str, bool]:
+        return {"right": store.check_tones(token, counted.tones)}
 
     @app.post("/v1/answers")
     def answer(token: Known, answers: Answers) -> Progress:

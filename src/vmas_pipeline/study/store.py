@@ -144,7 +144,7 @@ class Store:
             trial=self._trial(*waiting[0][:4]) if waiting else None,
         )
 
-    def hear(self, token: str, tones: int) -> bool:
+    def check_tones(self, token: str, tones: int) -> bool:
         """Whether the rater counted the tones of the sound check."""
         with self._writing() as database:
             rater, true, _ = self._rater(database, token)

@@ -172,10 +172,10 @@ class MVPtSystem(TracksSystem):
     @torch.inference_mode()
     def embed(self, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings of the clips' videos and of their true music, both float32 [B, E]."""
-        hear = music_listener(self.sample_rate)
+        extract = music_feature_extractor(self.sample_rate)
         video = torch.stack([video_segments(sample.frames) for sample in samples])
         music = torch.stack(
-            [hear(read_music(sample.row, self.sample_rate, sample.row["duration_s"])) for sample in samples]
+            [extract(read_music(sample.row, self.sample_rate, sample.row["duration_s"])) for sample in samples]
         )
         return self.network.video(video).numpy(), self.network.music(music).numpy()
 
@@ -187,7 +187,7 @@ def video_segments(frames: np.ndarray, segments: int = SEGMENTS) -> Tensor:
     return functional.adaptive_avg_pool1d(torch.cat([coarse, change], dim=1).T, segments).T
 
 
-def music_listener(sample_rate: int) -> Callable[[np.ndarray], Tensor]:
+def music_feature_extractor(sample_rate: int) -> Callable[[np.ndarray], Tensor]:
     """A function from a waveform [N] to the mean and the rise of each mel band in each segment, float32 [S, D]."""
     log_mel = LogMel(sample_rate, 1024, BANDS)
 
@@ -201,11 +201,11 @@ def music_listener(sample_rate: int) -> Callable[[np.ndarray], Tensor]:
 
 def _segments(split: Path, sample_rate: int) -> tuple[Tensor, Tensor]:
     """Of all clips of a split, video and music, float32 [B, S, D] each."""
-    hear, index = music_listener(sample_rate), read_index(split)
+    extract, index = music_feature_extractor(sample_rate), read_index(split)
     video, music = [], []
     for sample in tqdm(read_clips(split, index), total=len(index), desc=f"mvpt: {split.name}", unit="clip"):
         video.append(video_segments(sample.frames))
-        music.append(hear(read_music(sample.row, sample_rate, sample.row["duration_s"])))
+        music.append(extract(read_music(sample.row, sample_rate, sample.row["duration_s"])))
     return torch.stack(video), torch.stack(music)
 
 

@@ -9,10 +9,10 @@ from vmas_pipeline.systems.video2music.chords import (
     PAD,
     TOKENS,
     Key,
-    hear,
     key_of,
     number_of,
     tones_of,
+    transcribe,
     transposed,
 )
 
@@ -52,18 +52,18 @@ def played(progression, shift):
 @pytest.mark.parametrize("shift", [0, 3, -4])
 def test_what_is_played_is_heard(shift):
     progression = [number_of(*each) for each in ((0, "maj"), (9, "min"), (5, "maj"), (7, "maj"), (0, "maj"))]
-    heard = hear(played(progression, shift), RATE, np.array([0.0, 1.0, 1.5, 4.9], np.float32))
-    assert heard.chords.tolist() == progression
-    assert heard.key == Key(tonic=shift % 12, minor=False)
-    assert heard.density.tolist() == [1, 2, 0, 0, 1]
-    assert heard.loudness.min() > 0.01
+    found = transcribe(played(progression, shift), RATE, np.array([0.0, 1.0, 1.5, 4.9], np.float32))
+    assert found.chords.tolist() == progression
+    assert found.key == Key(tonic=shift % 12, minor=False)
+    assert found.density.tolist() == [1, 2, 0, 0, 1]
+    assert found.loudness.min() > 0.01
 
 
 def test_silence_has_no_chord():
     sound = np.concatenate([played([number_of(0, "maj")], 0), np.zeros(RATE, np.float32)])
-    heard = hear(sound, RATE, np.zeros(0, np.float32))
-    assert heard.chords.tolist() == [number_of(0, "maj"), NONE]
-    assert hear(np.zeros(RATE // 2, np.float32), RATE, np.zeros(0)).chords.tolist() == [NONE]
+    found = transcribe(sound, RATE, np.zeros(0, np.float32))
+    assert found.chords.tolist() == [number_of(0, "maj"), NONE]
+    assert transcribe(np.zeros(RATE // 2, np.float32), RATE, np.zeros(0)).chords.tolist() == [NONE]
 
 
 def test_a_scale_has_its_key():

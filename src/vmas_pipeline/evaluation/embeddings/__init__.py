@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from vmas_pipeline.evaluation.embeddings import clap, encodec, mert, musicnn, passt, vggish
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network
 
 EMBEDDINGS: dict[str, type[Embedding]] = {
     "musicnn": musicnn.Musicnn,
@@ -40,4 +40,4 @@ def _embedding(settings: Mapping[str, Any]) -> Embedding:
     return TypeAdapter(EMBEDDINGS[kind]).validate_python(rest)
 
 
-__all__ = ["EMBEDDINGS", "Embedding", "Heard", "Network", "embeddings_of"]
+__all__ = ["EMBEDDINGS", "AudioEmbedding", "Embedding", "Network", "embeddings_of"]

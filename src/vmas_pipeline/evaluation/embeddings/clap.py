@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network, trained
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network, trained
 
 SAMPLE_RATE = 48_000
 WINDOW_S = 10.0
@@ -50,9 +50,11 @@ class ClapNetwork(Network):
         super().__init__()
         self.front_end, self.model = front_end, model
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
         parts = -(-len(waveform) // round(WINDOW_S * SAMPLE_RATE))
         windows = [part.cpu().numpy() for part in waveform.chunk(parts)]
         inputs = self.front_end(windows, sampling_rate=SAMPLE_RATE, return_tensors="pt")
         features = inputs["input_features"].to(waveform)
-        return Heard(self.model(features, is_longer=torch.as_tensor(inputs["is_longer"])).audio_embeds.mean(dim=0))
+        return AudioEmbedding(
+            self.model(features, is_longer=torch.as_tensor(inputs["is_longer"])).audio_embeds.mean(dim=0)
+        )

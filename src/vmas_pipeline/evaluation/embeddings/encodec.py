@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from vmas_pipeline.codec.interface import load_codec
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network, trained
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network, trained
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -35,5 +35,5 @@ class EncodecNetwork(Network):
         super().__init__()
         self.encoder, self.sample_rate = codec.network.encoder, codec.sample_rate
 
-    def forward(self, waveform: Tensor) -> Heard:
-        return Heard(self.encoder(waveform[None, None])[0].mean(dim=-1))  # [1, D, T] -> [D]
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
+        return AudioEmbedding(self.encoder(waveform[None, None])[0].mean(dim=-1))  # [1, D, T] -> [D]

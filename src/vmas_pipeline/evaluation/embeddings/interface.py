@@ -1,4 +1,4 @@
-"""What an embedding is: settings, and the network that they load, which hears a clip."""
+"""What an embedding is: settings, and the network that they load of a clip."""
 
 # N samples of a clip, D width of the embedding, C tags
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from vmas_pipeline.versioning import code_version, content_hash
 
 
-class Heard(NamedTuple):
-    """What a network hears in a clip."""
+class AudioEmbedding(NamedTuple):
+    """A clip in an embedding."""
 
     vector: Tensor  # [D]
     probabilities: Tensor | None = None  # [C] in (0, 1), one independent sigmoid per tag; None: it knows no tags
@@ -22,11 +22,11 @@ class Network(nn.Module, ABC):
     """An embedding's network, for inference."""
 
     sample_rate: int
-    """At which it hears, in Hz."""
+    """Of its input, in Hz."""
 
     @abstractmethod
-    def forward(self, waveform: Tensor) -> Heard:
-        """Hear a clip, float32 [N] in [-1, 1] at its sample rate."""
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
+        """Embed a clip, float32 [N] in [-1, 1] at its sample rate."""
 
 
 class Embedding(ABC):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network, trained
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network, trained
 
 SAMPLE_RATE = 24_000
 
@@ -63,11 +63,11 @@ class MertNetwork(Network):
         super().__init__()
         self.model, self.layer, self.pooling, self.normalised = model, layer, pooling, normalised
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
         if self.normalised:
             waveform = (waveform - waveform.mean()) / (waveform.var(correction=0) + 1e-7).sqrt()
         states = self.model(waveform[None], output_hidden_states=True).hidden_states[self.layer][0]  # [T, D]
-        return Heard(states.amax(dim=0) if self.pooling == "max" else states.mean(dim=0))
+        return AudioEmbedding(states.amax(dim=0) if self.pooling == "max" else states.mean(dim=0))
 
 
 def _settings(folder: Path) -> dict[str, Any]:

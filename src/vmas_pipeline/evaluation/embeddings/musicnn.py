@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from vmas_pipeline.audio.tagger import SAMPLE_RATE, MusicTagger
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -39,6 +39,6 @@ class MusicnnNetwork(Network):
         super().__init__()
         self.tagger = tagger
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
         tagged = self.tagger.tag(waveform).mean()
-        return Heard(tagged.embeddings, tagged.probabilities)
+        return AudioEmbedding(tagged.embeddings, tagged.probabilities)

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network, trained
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network, trained
 from vmas_pipeline.evaluation.embeddings.weights import read_state, require_layout
 
 SAMPLE_RATE = 32_000
@@ -75,11 +75,11 @@ class PaSSTNetwork(Network):
         self.load_state_dict({name: each for name, each in state.items() if not name.startswith("head_dist")})
         self.front_end = LogMel()
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
         parts = -(-len(waveform) // round(WINDOW_S * SAMPLE_RATE))
         windows = waveform[: len(waveform) // parts * parts].unflatten(0, (parts, -1))
         tokens = self.tokens(self.front_end(windows))  # [parts, D]
-        return Heard(tokens.mean(dim=0), torch.sigmoid(self.head(tokens)).mean(dim=0))
+        return AudioEmbedding(tokens.mean(dim=0), torch.sigmoid(self.head(tokens)).mean(dim=0))
 
     def tokens(self, log_mel: Tensor) -> Tensor:
         """log_mel [B, M, T] -> mean of the two class tokens, [B, D]."""

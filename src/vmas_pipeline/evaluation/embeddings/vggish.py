@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vmas_pipeline.evaluation.embeddings.interface import Embedding, Heard, Network, trained
+from vmas_pipeline.evaluation.embeddings.interface import AudioEmbedding, Embedding, Network, trained
 from vmas_pipeline.evaluation.embeddings.weights import read_state, require_layout
 
 SAMPLE_RATE = 16_000
@@ -54,14 +54,14 @@ class VGGishNetwork(Network):
         self.load_state_dict(state)
         self.front_end = LogMel()
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> AudioEmbedding:
         """Music below one example is padded with silence; what is left over at the end is not heard."""
         short = max(0, _WINDOW + (EXAMPLE_FRAMES - 1) * _HOP - len(waveform))
         log_mel = self.front_end(functional.pad(waveform, (0, short)))  # [T, M]
         count = len(log_mel) // EXAMPLE_FRAMES
         examples = log_mel[: count * EXAMPLE_FRAMES].unflatten(0, (count, EXAMPLE_FRAMES))[:, None]  # [E, 1, 96, M]
         maps = self.features(examples)  # [E, channels, 6, 4]
-        return Heard(self.embeddings(maps.permute(0, 2, 3, 1).flatten(1)).mean(dim=0))
+        return AudioEmbedding(self.embeddings(maps.permute(0, 2, 3, 1).flatten(1)).mean(dim=0))
 
 
 class LogMel(nn.Module):

@@ -1,4 +1,4 @@
-"""Chords: their numbers as in Video2Music, and how they are heard in a recording, once a second.
+"""Chords: their numbers as in Video2Music, and how they are estimated from a recording, once a second.
 
 Its labels, too, are transcribed from recordings; here a second has the chord whose notes are most like its chroma.
 """
@@ -58,8 +58,8 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Heard:
-    """What is heard in a clip."""
+class Transcription:
+    """Chords, key and dynamics of a clip."""
 
     chords: np.ndarray  # int64 [S], as if the key were C major or A minor
     key: Key
@@ -86,7 +86,7 @@ def transposed(chords: np.ndarray, semitones: int) -> np.ndarray:
     return np.where(chords == NONE, NONE, 1 + (root + semitones) % 12 * len(QUALITIES) + quality)
 
 
-def hear(waveform: np.ndarray, sample_rate: int, onsets_s: np.ndarray) -> Heard:
+def transcribe(waveform: np.ndarray, sample_rate: int, onsets_s: np.ndarray) -> Transcription:
     """Transcribe a clip.
 
     Args:
@@ -99,10 +99,10 @@ def hear(waveform: np.ndarray, sample_rate: int, onsets_s: np.ndarray) -> Heard:
     loudness = np.array([np.sqrt(np.square(part, dtype=np.float64).mean()) for part in parts], np.float32)
     chroma = chroma_of(waveform, sample_rate)  # [S, 12]
     best = _likeness(chroma).argmax(axis=1)
-    heard = np.where(loudness > QUIET * loudness.max(initial=0), 1 + best, NONE)
+    chords = np.where(loudness > QUIET * loudness.max(initial=0), 1 + best, NONE)
     key = key_of(_templates()[best].sum(axis=0))  # of the chords: the chroma itself is full of overtones
     density = np.bincount(np.floor(onsets_s).astype(int).clip(0, seconds - 1), minlength=seconds).astype(np.float32)
-    return Heard(chords=transposed(heard, -key.shift), key=key, loudness=loudness, density=density)
+    return Transcription(chords=transposed(chords, -key.shift), key=key, loudness=loudness, density=density)
 
 
 def chroma_of(waveform: np.ndarray, sample_rate: int) -> np.ndarray:

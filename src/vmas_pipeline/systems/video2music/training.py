@@ -19,7 +19,7 @@ from tqdm import tqdm
 from vmas_pipeline.features.shards import read_clips, read_index
 from vmas_pipeline.media import read_music, whole_folder
 from vmas_pipeline.stand_ins import defer_compiler
-from vmas_pipeline.systems.video2music.chords import END, Key, hear
+from vmas_pipeline.systems.video2music.chords import END, Key, transcribe
 from vmas_pipeline.systems.video2music.features import FEATURES, seconds_of
 from vmas_pipeline.systems.video2music.network import Video2Music
 
@@ -131,20 +131,20 @@ def _write(network: Video2Music, config: Video2MusicConfig, train: Clips, best: 
 def _transcribed(split: Path, sample_rate: int) -> Clips:
     """Of all clips of a split, what is seen and what is heard."""
     index = read_index(split)
-    video, heard = [], []
+    video, transcriptions = [], []
     for sample in tqdm(read_clips(split, index), total=len(index), desc=f"video2music: {split.name}", unit="clip"):
         duration_s = float(sample.row["duration_s"])
         frame_rate = len(sample.frames) / duration_s
         video.append(torch.from_numpy(seconds_of(sample.frames, frame_rate)))
-        heard.append(hear(read_music(sample.row, sample_rate, duration_s), sample_rate, sample.onsets_s))
-    chords = [torch.tensor([*each.chords, END]) for each in heard]
-    levels = [torch.from_numpy(np.stack([each.density, each.loudness], axis=1)) for each in heard]
-    minor = torch.tensor([float(each.key.minor) for each in heard])
+        transcriptions.append(transcribe(read_music(sample.row, sample_rate, duration_s), sample_rate, sample.onsets_s))
+    chords = [torch.tensor([*each.chords, END]) for each in transcriptions]
+    levels = [torch.from_numpy(np.stack([each.density, each.loudness], axis=1)) for each in transcriptions]
+    minor = torch.tensor([float(each.key.minor) for each in transcriptions])
     return Clips(
         video=torch.stack(video),
         chords=torch.stack(chords),
         minor=minor,
         levels=torch.stack(levels),
-        keys=[each.key for each in heard],
+        keys=[each.key for each in transcriptions],
         frame_rate=frame_rate,
     )
