@@ -24,7 +24,7 @@ from timing import SEED, add_device, begin, print_line
 
 from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
-from vmas_pipeline.generator import OVERLAP, Generator, decode_in_chunks, windows
+from vmas_pipeline.generator import OVERLAP, TAIL_S, Generator, decode_in_chunks, windows
 from vmas_pipeline.media import measure
 from vmas_pipeline.production.scores import seam_scores
 
@@ -87,7 +87,7 @@ def _pieces(generator: Generator, film: Path, start_s: float, seed: int, seconds
     """Music for a part of a film, then the same with its middle third made anew: one take, and the best of several."""
     tokens, rate = generator.tokens_in(seconds), generator.codec.frame_rate
     given = generator.compose(film, [seed], tokens, start_s=start_s)[0].cpu()
-    joins = [done / rate for _, done, _ in windows(tokens, generator.window, OVERLAP)][1:]
+    joins = [done / rate for _, done, _ in windows(tokens, generator.window, OVERLAP, tail=round(TAIL_S * rate))][1:]
     yield _heard(generator, given, {KINDS[0]: joins})
     first, last = tokens // 3, 2 * tokens // 3
     given[:, first:last] = -1

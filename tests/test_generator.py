@@ -61,7 +61,7 @@ def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator
     codes = generator.compose(twelve_seconds, [3], 600)
     frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=64, start_s=7.0, frames=48)
     last = generator._window_codes(
-        conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:500], [_window_seed(3, 3)], None
+        conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:585], [_window_seed(3, 4)], None
     )
     assert torch.equal(last, codes[..., 350:])
 
@@ -88,12 +88,14 @@ def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> 
 
 
 @pytest.mark.parametrize("tokens", [1, 20, 249, 250, 251, 375, 376, 600, 5_000])
-def test_windows_cover_every_token_once_and_are_full(tokens: int) -> None:
-    plan = list(windows(tokens, 250, 0.5))
+@pytest.mark.parametrize("tail", [0, 10])
+def test_windows_cover_every_token_once_and_are_full_but_for_the_tail(tokens: int, tail: int) -> None:
+    plan = list(windows(tokens, 250, 0.5, tail=tail))
     assert plan[0][:2] == (0, 0)
     assert plan[-1][2] == tokens
     assert all(before[2] == after[1] for before, after in pairwise(plan))
-    assert all(end - start == min(tokens, 250) for start, _, end in plan)
+    assert all(end - start == 250 - tail for start, _, end in plan[:-1])
+    assert plan[-1][2] - plan[-1][0] == min(tokens, 250)
     assert all(done - start >= 125 for start, done, _ in plan[1:])
 
 
@@ -144,7 +146,8 @@ def test_curation_and_generation_see_the_same_frames_at_the_same_times(
         return seen[options["start_s"]]
 
     monkeypatch.setattr("vmas_pipeline.generator.read_frames", record)
-    generator.generate(video)
+    for start_s in manifest["start_s"]:
+        generator.compose(video, [0], generator.window, start_s=start_s)
     assert manifest["start_s"].tolist() == [0.0, 5.0]
     for start_s, clip in zip(manifest["start_s"], clips, strict=True):
         assert np.array_equal(clip.frames, seen[start_s])

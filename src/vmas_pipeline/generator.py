@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 OVERLAP = 0.5
 """Fraction of a window that overlaps music already generated: long inputs are processed window by window."""
 
+TAIL_S = 0.2
+"""Seconds at the end of a window that the next one makes: the clips of training end there, and their last tokens fade,
+since the codec's analysis reaches beyond them."""
+
 DECODED_AT_ONCE_S = 30.0
 """Seconds of tokens that the codec decodes in one call, which bounds its memory for long videos."""
 
@@ -230,7 +234,9 @@ class Generator:
         """
         blank = torch.full((self.codec.codebooks, tokens), -1) if given is None else given
         codes = blank.to(self.device).expand(len(seeds), -1, -1).clone()
-        plan = [window for gap in gaps(blank[0].numpy() < 0) for window in windows(tokens, self.window, OVERLAP, gap)]
+        tail = round(TAIL_S * self.codec.frame_rate)
+        missing = gaps(blank[0].numpy() < 0)
+        plan = [each for gap in missing for each in windows(tokens, self.window, OVERLAP, gap, tail)]
         made, total = 0, sum(end - done for _, done, end in plan)
         with _threads_for(self.model.config.decoder.width):
             for index, (start, done, end) in enumerate(plan):
@@ -320,7 +326,7 @@ def gaps(missing: np.ndarray) -> list[tuple[int, int]]:
 
 
 def windows(
-    tokens: int, window: int, overlap: float, gap: tuple[int, int] | None = None
+    tokens: int, window: int, overlap: float, gap: tuple[int, int] | None = None, tail: int = 0
 ) -> Iterator[tuple[int, int, int]]:
     """Split a length, or a gap in it, into overlapping windows: (start, first new token, end) of each.
 
@@ -330,11 +336,18 @@ def windows(
 
     >>> list(windows(600, 250, 0.5))
     [(0, 0, 250), (125, 250, 375), (250, 375, 500), (350, 500, 600)]
+
+    Args:
+        tokens: of the whole length.
+        window: tokens of a window.
+        overlap: share of a window that continues what is there, at least.
+        gap: (first, end) to fill; None fills the whole length.
+        tail: last tokens of each window but the last that are left to the next.
     """
     done, last = gap or (0, tokens)
     while done < last:
         start = max(0, min(done - round(window * overlap), tokens - window))
-        end = min(start + window, last)
+        end = last if start + window >= last else start + window - tail
         yield start, done, end
         done = end
 
