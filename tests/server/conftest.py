@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,9 @@ from vmas_pipeline.server.storage import Storage
 
 from ..tiny_model import film
 
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 TOKENLESS = {k: v for k, v in os.environ.items() if k not in ("VMAS_TOKEN", "MLFLOW_TRACKING_URI")}
 
 
@@ -138,3 +142,19 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Takes some seconds, in which something can happen to it."""
     return film(tmp_path_factory.mktemp("films") / "long.mp4", 25.0)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; None where it is not installed."""
+    if CHROMIUM is None:
+        yield None
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()

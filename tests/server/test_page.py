@@ -1,7 +1,6 @@
 """The page in a browser: from a video to its download, on a real server."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,29 +9,13 @@ import pytest
 
 from vmas_pipeline.media import probe
 
-from .conftest import Served
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
+from .conftest import CHROMIUM, Served
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed (Debian: apt-get install chromium)"),
     pytest.mark.timeout(900),  # the first one starts the server
     pytest.mark.flow,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
