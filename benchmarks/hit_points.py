@@ -18,8 +18,9 @@ from makers import films_in, generator_in
 from timing import SEED, add_device, begin, print_line
 
 from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.evaluation.alignment import mv_align
-from vmas_pipeline.generator import Generator, decode_in_chunks
+from vmas_pipeline.generator import Generator
 from vmas_pipeline.media import measure
 from vmas_pipeline.production.scores import hit_share, watch
 

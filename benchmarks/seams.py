@@ -23,8 +23,10 @@ from makers import films_in, generator_in
 from timing import SEED, add_device, begin, print_line
 
 from vmas_pipeline.audio.onsets import onset_times
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
-from vmas_pipeline.generator import OVERLAP, TAIL_S, Generator, decode_in_chunks, windows
+from vmas_pipeline.generator import Generator
+from vmas_pipeline.inference.windows import OVERLAP, TAIL_S, windows
 from vmas_pipeline.media import measure
 from vmas_pipeline.production.scores import seam_scores
 

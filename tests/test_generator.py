@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, curate
 from vmas_pipeline.features.clip import extract_clip
 from vmas_pipeline.features.config import FeaturesConfig
-from vmas_pipeline.generator import Generator, _window_seed, decode_in_chunks, windows
+from vmas_pipeline.generator import Generator
 from vmas_pipeline.inference import SamplingConfig
+from vmas_pipeline.inference.windows import window_seed
 from vmas_pipeline.media import MediaError, read_frames
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model_folder import ModelFolderError
@@ -61,7 +61,7 @@ def test_each_window_continues_the_tokens_of_the_one_before(generator: Generator
     codes = generator.compose(twelve_seconds, [3], 600)
     frames = read_frames(twelve_seconds, frame_rate=CLIP.frame_rate, size=64, start_s=7.0, frames=48)
     last = generator._window_codes(
-        conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:585], [_window_seed(3, 4)], None
+        conditions_of_frames(frames, generator.model.config), 250, codes[..., 350:585], [window_seed(3, 4)], None
     )
     assert torch.equal(last, codes[..., 350:])
 
@@ -85,25 +85,6 @@ def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> 
     music = generator.generate_clips(conditions, seeds=[4, 5])
     assert music.shape == (2, 80_000)
     assert np.array_equal(music, generator.generate_clips(conditions, seeds=[4, 5]))
-
-
-@pytest.mark.parametrize("tokens", [1, 20, 249, 250, 251, 375, 376, 600, 5_000])
-@pytest.mark.parametrize("tail", [0, 10])
-def test_windows_cover_every_token_once_and_are_full_but_for_the_tail(tokens: int, tail: int) -> None:
-    plan = list(windows(tokens, 250, 0.5, tail=tail))
-    assert plan[0][:2] == (0, 0)
-    assert plan[-1][2] == tokens
-    assert all(before[2] == after[1] for before, after in pairwise(plan))
-    assert all(end - start == 250 - tail for start, _, end in plan[:-1])
-    assert plan[-1][2] - plan[-1][0] == min(tokens, 250)
-    assert all(done - start >= 125 for start, done, _ in plan[1:])
-
-
-def test_chunks_join_as_if_decoded_together(generator: Generator) -> None:
-    codes = torch.randint(256, (1, 4, 3_300), generator=torch.Generator().manual_seed(0))  # 66 s: three chunks
-    with torch.inference_mode():
-        whole = generator.codec.decode(codes).clamp(-1, 1).numpy()
-    np.testing.assert_allclose(decode_in_chunks(generator.codec, codes), whole, atol=1e-5)
 
 
 def test_settings_of_the_sampling_can_be_changed(generator: Generator) -> None:

@@ -18,9 +18,11 @@ from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.inference import Progress, SamplingConfig, generate
+from vmas_pipeline.inference.windows import OVERLAP, TAIL_S, gaps, window_seed, windows
 from vmas_pipeline.media import ClipSpec, Limits, measure, read_frames, whole_folder
 from vmas_pipeline.model.conditions import Conditions
 from vmas_pipeline.model.config import config_from_dict
@@ -29,19 +31,6 @@ from vmas_pipeline.model_folder import FORMAT, ModelFolderError, one_line, read_
 
 if TYPE_CHECKING:
     from vmas_pipeline.inference.cpu import PackedDecoder
-
-OVERLAP = 0.5
-"""Fraction of a window that overlaps music already generated: long inputs are processed window by window."""
-
-TAIL_S = 0.2
-"""Seconds at the end of a window that the next one makes: the clips of training end there, and their last tokens fade,
-since the codec's analysis reaches beyond them."""
-
-DECODED_AT_ONCE_S = 30.0
-"""Seconds of tokens that the codec decodes in one call, which bounds its memory for long videos."""
-
-DECODER_CONTEXT_S = 1.0
-"""Seconds decoded on each side of such a chunk and dropped, so that chunks join as if decoded together."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Data types of the network's weights, by name."""
@@ -245,7 +234,7 @@ class Generator:
                 frames = self.frames(video, context_s, limits)
                 conditions = conditions_of_frames(frames, self.model.config, strikes)
                 prompt = codes[..., start:done] if done > start else None
-                noise = [_window_seed(seed, index) for seed in seeds]
+                noise = [window_seed(seed, index) for seed in seeds]
                 shown = _within(progress, made, made + end - done, total)
                 codes[..., done:end] = self._window_codes(conditions, end - start, prompt, noise, shown)[
                     ..., done - start :
@@ -315,57 +304,6 @@ def _packed(model: VMAs) -> "PackedDecoder":
     return pack(model.music_decoder, int8=True)
 
 
-def gaps(missing: np.ndarray) -> list[tuple[int, int]]:
-    """The runs of True: (first, end) of each.
-
-    >>> gaps(np.array([1, 1, 0, 0, 1, 0], bool))
-    [(0, 2), (4, 5)]
-    """
-    edges = np.flatnonzero(np.diff(missing.astype(int), prepend=0, append=0)).tolist()
-    return list(zip(edges[::2], edges[1::2]))
-
-
-def windows(
-    tokens: int, window: int, overlap: float, gap: tuple[int, int] | None = None, tail: int = 0
-) -> Iterator[tuple[int, int, int]]:
-    """Split a length, or a gap in it, into overlapping windows: (start, first new token, end) of each.
-
-    Every window except that of a short input is full length: the last is moved back rather than run past the end. Where
-    a gap ends, so does its last window.
-    Twelve seconds at 50 tokens a second, with five-second windows that overlap by half:
-
-    >>> list(windows(600, 250, 0.5))
-    [(0, 0, 250), (125, 250, 375), (250, 375, 500), (350, 500, 600)]
-
-    Args:
-        tokens: of the whole length.
-        window: tokens of a window.
-        overlap: share of a window that continues what is there, at least.
-        gap: (first, end) to fill; None fills the whole length.
-        tail: last tokens of each window but the last that are left to the next.
-    """
-    done, last = gap or (0, tokens)
-    while done < last:
-        start = max(0, min(done - round(window * overlap), tokens - window))
-        end = last if start + window >= last else start + window - tail
-        yield start, done, end
-        done = end
-
-
-@torch.inference_mode()
-def decode_in_chunks(codec: AudioCodec, codes: torch.Tensor) -> np.ndarray:
-    """Decode codes [B, K, T] to float32 [B, 1, N] in [-1, 1], with memory that does not grow with T."""
-    hop = round(codec.sample_rate / codec.frame_rate)
-    chunk, context = (round(s * codec.frame_rate) for s in (DECODED_AT_ONCE_S, DECODER_CONTEXT_S))
-    pieces = []
-    for start in range(0, codes.shape[-1], chunk):
-        end = min(start + chunk, codes.shape[-1])
-        left = max(0, start - context)
-        piece = codec.decode(codes[..., left : end + context], left)[..., (start - left) * hop : (end - left) * hop]
-        pieces.append(piece.clamp(-1, 1).float().cpu().numpy())
-    return np.concatenate(pieces, axis=-1)
-
-
 def _within(progress: Progress | None, done: int, end: int, total: int) -> Progress | None:
     """Convert the steps of one window, slightly more than its tokens, into overall progress."""
     return None if progress is None else lambda steps, _: progress(min(done + steps, end), total)
@@ -380,11 +318,6 @@ def _threads_for(width: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _window_seed(seed: int, index: int) -> int:
-    """A distinct seed for each window, so that no two draw the same noise."""
-    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
 
 
 def clip_seed(seed: int, clip_id: str) -> int:

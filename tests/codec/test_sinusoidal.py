@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from vmas_pipeline.audio.pitch import pitch_agreement
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.codec.config import SinusoidalCodecConfig
 from vmas_pipeline.codec.interface import load_codec
 from vmas_pipeline.codec.losses import as_analysed
 from vmas_pipeline.codec.sinusoidal import NOISE_FLOOR, SINE_FLOOR, Levels, SinusoidalCodec
-from vmas_pipeline.generator import decode_in_chunks
 
 SMALL = SinusoidalCodecConfig(width=16, code_width=8, card=32, blocks=1)
 

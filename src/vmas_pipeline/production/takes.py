@@ -12,8 +12,9 @@ import numpy as np
 from torch import Tensor
 
 from vmas_pipeline.audio.onsets import load_librosa, onset_times
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.conditioning import conditions_of_frames
-from vmas_pipeline.generator import Generator, Music, decode_in_chunks
+from vmas_pipeline.generator import Generator, Music
 from vmas_pipeline.media import (
     CONTAINERS,
     Limits,

@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.codec.interface import AudioCodec, load_codec
 from vmas_pipeline.features.shards import Sample
-from vmas_pipeline.generator import Music, decode_in_chunks
+from vmas_pipeline.generator import Music
 from vmas_pipeline.media import ClipSpec, read_audio
 from vmas_pipeline.versioning import content_hash
 

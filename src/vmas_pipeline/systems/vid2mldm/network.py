@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vmas_pipeline.generator import decode_in_chunks
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.systems.mvpt import video_segments
 from vmas_pipeline.systems.tracks import PICTURE
 from vmas_pipeline.systems.vid2mldm.config import Vid2MLDMConfig

@@ -13,7 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vmas_pipeline.features.shards import Sample
-from vmas_pipeline.generator import Music, clip_seed, windows
+from vmas_pipeline.generator import Music, clip_seed
+from vmas_pipeline.inference.windows import windows
 from vmas_pipeline.media import ClipSpec, measure, read_frames
 from vmas_pipeline.systems.vid2mldm.network import Vid2MLDM, described, load
 from vmas_pipeline.versioning import content_hash
