@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,25 +115,47 @@ class ShuffledClips(Dataset):
             index = index[_hash_share(index["source_id"]) < share]
         if index.empty:
             raise ValueError(f"train.data_share {share:g} leaves no clip of {self.folder}: take a larger one")
-        # tens of millions of clips: no Python object per clip, because each rank has a copy
         self.names, shard = np.unique(index["shard"], return_inverse=True)
-        self.shard = shard.astype(np.int32)
-        self.clips = index["clip_id"].str.encode("utf-8").to_numpy("S")
-        self.spans = index[["offset", "length"]].to_numpy(np.int64)
+        ids = index["clip_id"].str.encode("utf-8").to_numpy("S")
+        fields = [("clip_id", ids.dtype), ("shard", np.int32), ("offset", np.int64), ("length", np.int64)]
+        places = np.empty(len(index), fields)
+        places["clip_id"], places["shard"] = ids, shard
+        places["offset"], places["length"] = index["offset"], index["length"]
+        self.places = MappedArray(places)
 
     def __getitem__(self, position: int) -> tuple[Sample, int]:
         """The clip at a position, and the position itself."""
-        epoch, place = divmod(position, len(self.clips))
+        epoch, place = divmod(position, len(self.places.values))
         return self.read(int(self._order(epoch)[place])), position
 
     def read(self, number: int) -> Sample:
         """A clip by its row in the index."""
-        offset, length = self.spans[number]
-        return read_clip(self.folder / self.names[self.shard[number]], offset, length, self.clips[number].decode())
+        clip_id, shard, offset, length = self.places.values[number].tolist()
+        return read_clip(self.folder / self.names[shard], offset, length, clip_id.decode())
 
     @lru_cache(maxsize=2)  # noqa: B019, a run has one of these
     def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.clips))
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.places.values))
+
+
+class MappedArray:
+    """An array in a temporary file of this process, read through a memory map.
+
+    Processes to which it is pickled map the same file: tens of millions of clips lie in memory once, not once for each
+    process that reads ahead.
+    """
+
+    def __init__(self, values: np.ndarray):
+        self._file = NamedTemporaryFile(prefix="vmas-", suffix=".npy")  # noqa: SIM115, closed with this object
+        np.save(self._file, values)
+        self._file.flush()
+        self.__setstate__(self._file.name)
+
+    def __getstate__(self) -> str:
+        return self.path
+
+    def __setstate__(self, path: str) -> None:
+        self.path, self.values = path, np.load(path, mmap_mode="r")
 
 
 @dataclass(frozen=True)
