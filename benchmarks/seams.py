@@ -26,7 +26,6 @@ from vmas_pipeline.audio.onsets import onset_times
 from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.evaluation.bootstrap import bootstrap_mean
 from vmas_pipeline.generator import Generator
-from vmas_pipeline.inference.windows import OVERLAP, TAIL_S, windows
 from vmas_pipeline.media import measure
 from vmas_pipeline.production.scores import seam_scores
 
@@ -89,7 +88,7 @@ def _pieces(generator: Generator, film: Path, start_s: float, seed: int, seconds
     """Music for a part of a film, then the same with its middle third made anew: one take, and the best of several."""
     tokens, rate = generator.tokens_in(seconds), generator.codec.frame_rate
     given = generator.compose(film, [seed], tokens, start_s=start_s)[0].cpu()
-    joins = [done / rate for _, done, _ in windows(tokens, generator.window, OVERLAP, tail=round(TAIL_S * rate))][1:]
+    joins = [done / rate for _, done, _ in generator.windows(tokens)][1:]
     yield _heard(generator, given, {KINDS[0]: joins})
     first, last = tokens // 3, 2 * tokens // 3
     given[:, first:last] = -1

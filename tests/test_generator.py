@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vmas_pipeline.codec.chunks import decode_in_chunks
 from vmas_pipeline.conditioning import conditions_of_frames
 from vmas_pipeline.curation import CurationConfig, curate
 from vmas_pipeline.features.clip import extract_clip
@@ -85,6 +86,13 @@ def test_clips_in_a_batch_get_music_of_the_clip_length(generator: Generator) -> 
     music = generator.generate_clips(conditions, seeds=[4, 5])
     assert music.shape == (2, 80_000)
     assert np.array_equal(music, generator.generate_clips(conditions, seeds=[4, 5]))
+
+
+def test_chunks_join_as_if_decoded_together(generator: Generator) -> None:
+    codes = torch.randint(256, (1, 4, 3_300), generator=torch.Generator().manual_seed(0))  # 66 s: three chunks
+    with torch.inference_mode():
+        whole = generator.codec.decode(codes).clamp(-1, 1).numpy()
+    np.testing.assert_allclose(decode_in_chunks(generator.codec, codes), whole, atol=1e-5)
 
 
 def test_settings_of_the_sampling_can_be_changed(generator: Generator) -> None:

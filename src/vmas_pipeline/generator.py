@@ -223,9 +223,7 @@ class Generator:
         """
         blank = torch.full((self.codec.codebooks, tokens), -1) if given is None else given
         codes = blank.to(self.device).expand(len(seeds), -1, -1).clone()
-        tail = round(TAIL_S * self.codec.frame_rate)
-        missing = gaps(blank[0].numpy() < 0)
-        plan = [each for gap in missing for each in windows(tokens, self.window, OVERLAP, gap, tail)]
+        plan = [window for gap in gaps(blank[0].numpy() < 0) for window in self.windows(tokens, gap)]
         made, total = 0, sum(end - done for _, done, end in plan)
         with _threads_for(self.model.config.decoder.width):
             for index, (start, done, end) in enumerate(plan):
@@ -241,6 +239,10 @@ class Generator:
                 ]
                 made += end - done
         return codes
+
+    def windows(self, tokens: int, gap: tuple[int, int] | None = None) -> list[tuple[int, int, int]]:
+        """In what windows a length of tokens, or a gap in it, is made: as `inference.windows`."""
+        return list(windows(tokens, self.window, OVERLAP, gap, round(TAIL_S * self.codec.frame_rate)))
 
     def frames(self, video: str | Path, start_s: float, limits: Limits = Limits()) -> np.ndarray:  # noqa: B008 - frozen
         """The clip of a video that begins at `start_s`, uint8 [F, H, W, 3]; beyond the end its last frame stays."""

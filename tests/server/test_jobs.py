@@ -119,7 +119,7 @@ def test_a_job_that_is_given_back_was_not_tried(queue: JobQueue) -> None:
         queue.give_back(claimed)
 
 
-def test_the_pace_is_that_of_the_jobs_that_are_done(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_time_factor_is_that_of_jobs_that_are_done(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
     assert queue.real_time_factor("m") is None

@@ -133,6 +133,7 @@ def test_a_clip_takes_a_few_dozen_bytes_once_for_all_processes_that_read_ahead(t
     table.to_parquet(tmp_path / "train" / "index.parquet")
     clips = ShuffledClips(tmp_path, seed=0)
     assert clips.places.values.nbytes / count < 50
+    assert not clips.places.values.dtype.hasobject
     pickled = pickle.dumps(clips)
     assert len(pickled) < 1000
     assert np.array_equal(pickle.loads(pickled).places.values, clips.places.values)

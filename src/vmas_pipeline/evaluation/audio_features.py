@@ -95,7 +95,7 @@ class AudioFeatureExtractor:
     ) -> None:
         memory = Memory(folder, verbose=0)
         embed = memory.cache(_embedded, ignore=["lazy"])
-        self._embedded = {
+        self._embedders = {
             each.name: partial(embed, identity=each.identity(), lazy=_LazyNetwork(each, device)) for each in embeddings
         }
         self._print = partial(memory.cache(_print), code=_CODE)
@@ -127,7 +127,7 @@ class AudioFeatureExtractor:
         return AudioFeatures(
             embedded={
                 name: Embedded.joined([embed(each, sample_rate) for each in waveforms])
-                for name, embed in self._embedded.items()
+                for name, embed in self._embedders.items()
             },
             prints=[self._print(each, sample_rate) for each in waveforms],
         )

@@ -28,7 +28,7 @@ _BUSY_S = 20.0
 """How long a statement waits for another process's."""
 
 _RECENT = 20
-"""Finished jobs that the factor is estimated from."""
+"""Finished jobs that the real-time factor is estimated from."""
 
 _KILLED = "the worker that made it ended without a word, twice: the video may need more memory than there is"
 

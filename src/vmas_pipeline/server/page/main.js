@@ -258,8 +258,9 @@ async function licences(count) {
   if (held.length < count) setTimeout(() => licences(count), 4000);
 }
 
-/** Show what the address names. */
+/** Show what the address names; a video that was chosen meanwhile stays. */
 async function enter() {
+  if (file) return;
   const id = /^#job=([\w-]{22})$/.exec(location.hash)?.[1];
   if (!id) {
     $("door").hidden = false;
@@ -295,5 +296,4 @@ async function gate() {
   }));
 }
 
-// A video that was chosen meanwhile stays.
-gate().then(tell).then(() => file ?? enter()).catch((error) => { enter(); problem(error.message); });
+gate().then(tell).then(enter).catch((error) => { enter(); problem(error.message); });
